@@ -1,0 +1,19 @@
+"""Events: what happened to a job, numbered from 1 without a gap within the job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One thing that happened to a job."""
+
+    job_id: str
+    sequence: int
+    type: str  # job.queued, job.running, job.progress, job.succeeded, job.failed, job.canceled, …
+    at: datetime
+    data: Mapping[str, Any] = field(default_factory=dict)
