@@ -1,0 +1,148 @@
+"""The seam to whoever edits pictures: paid models, and the local provider."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from service.ports.imaging import Picture, SourceLimits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What a provider can do, as data: read by the request check, the route and ``GET /providers``.
+
+    Attributes:
+        models: In order of preference; the next one is asked when one is retired.
+        parameters: Operation name to the names of the parameters that the provider takes.
+        formats: Output formats that it can write.
+        paid: Whether a call may cost money.
+    """
+
+    operations: frozenset[str]
+    models: tuple[str, ...]
+    parameters: Mapping[str, frozenset[str]]
+    formats: frozenset[str]
+    sources: SourceLimits
+    paid: bool
+    mask_max_bytes: int | None = None  # None: takes no mask
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One thing asked of one provider, in its own terms already: pictures prepared, model chosen.
+
+    Attributes:
+        parameters: The operation's parameters, those left out by the caller absent.
+        timeout_seconds: How long the answer may take in all.
+    """
+
+    job_id: str
+    operation: str
+    prompt: str
+    model: str | None
+    pictures: tuple[Picture, ...]
+    mask: Picture | None
+    parameters: Mapping[str, Any]
+    timeout_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a provider made: encoded bytes as they came, not yet checked.
+
+    Attributes:
+        usage: The provider's own numbers.
+        cost_usd: Estimated from `usage` and the configured prices.
+    """
+
+    data: bytes
+    model: str | None
+    usage: Mapping[str, Any] | None = None
+    cost_usd: float | None = None
+    request_id: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """A provider's "pending": stored before anybody waits, and good for `Provider.collect` after a restart."""
+
+    id: str
+    poll_after_seconds: float
+    state: Mapping[str, str] = field(default_factory=dict)
+
+
+class Provider(Protocol):
+    """One vendor or the local one. Calls raise `ProviderFaultError` and nothing else.
+
+    One that decodes the source itself, as the local one does, lets `PictureRefusedError` pass: no provider is at fault.
+    """
+
+    @property
+    def name(self) -> str:
+        """The provider's name in the API, for example ``openai``."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do."""
+        ...
+
+    def admission(self) -> AbstractAsyncContextManager[None]:
+        """Wait for leave to call: entered before a call is recorded, left when its answer is there.
+
+        Raises:
+            ProviderFaultError: on entering, with `called` False, while the provider is known to refuse everybody.
+        """
+        ...
+
+    async def start(self, task: Task) -> Result | Ticket:
+        """Ask once. Never retries by itself: whether to ask again is decided above, where money is counted."""
+        ...
+
+    async def collect(self, task: Task, ticket: Ticket) -> Result | Ticket:
+        """Ask for what a ticket stands for."""
+        ...
+
+    async def estimate(self, task_parameters: Mapping[str, Any]) -> float | None:
+        """What one picture is expected to cost in US dollars, None where no price is known."""
+        ...
+
+    def state(self) -> Mapping[str, Any]:
+        """How it is now, for ``GET /providers``: circuit, concurrency."""
+        ...
+
+    async def ping(self) -> None:
+        """Raise `ProviderFaultError` unless the account can be reached; costs nothing."""
+        ...
+
+    async def close(self) -> None:
+        """Release connections."""
+        ...
+
+
+class LocalFallback(Provider, Protocol):
+    """The local provider in its second role: making a labelled output when the one that was asked could not."""
+
+    async def fallback(self, task: Task, *, label: str) -> Result:
+        """Carry out the task locally and draw `label` into the picture."""
+        ...
+
+
+class Providers(Protocol):
+    """The providers that are configured."""
+
+    def get(self, name: str) -> Provider | None:
+        """One provider by name."""
+        ...
+
+    def choose(self, operation: str, requested: str | None) -> Provider:
+        """The provider that a job goes to: the requested one, else the first paid one configured, else the local one.
+
+        Raises:
+            LookupError: the requested one is not configured or cannot do the operation.
+        """
+        ...
