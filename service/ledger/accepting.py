@@ -1,0 +1,68 @@
+"""Statements of accepting: a job, its first event and its idempotency key."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, bindparam, func, insert, select
+
+from service.domain.jobs import Job
+from service.ledger.dialects import Insert, Upsert
+from service.ledger.events import append
+from service.ledger.rows import job_values
+from service.ledger.schema import idempotency_keys as keys
+from service.ledger.schema import jobs
+from service.ledger.types import Moment
+from service.ports.ledger import Accepted, IdempotencyKey
+
+KEY_LIFETIME = timedelta(hours=24)
+
+
+def _unless_alive(claim: Insert) -> Insert:
+    """Replace a key only when its time is over."""
+    taken = {name: claim.excluded[name] for name in ("fingerprint", "created_at", "job_id")}
+    over = keys.c.created_at <= bindparam("alive_after", type_=Moment())
+    return claim.on_conflict_do_update(index_elements=[keys.c.tenant, keys.c.key], set_=taken, where=over)
+
+
+_INSERT_JOB = insert(jobs)
+_CLAIM_KEY = Upsert(keys, _unless_alive)
+
+
+def record(connection: Connection, job: Job, idempotency: IdempotencyKey | None) -> Accepted:
+    """Write a job down, unless its key stands for one already."""
+    if idempotency is not None and (earlier := _claim(connection, job, idempotency)) is not None:
+        return earlier
+    connection.execute(_INSERT_JOB, job_values(job))
+    append(connection, job.id, "job.queued", job.created_at)
+    return Accepted(job.id, replayed=False, fingerprint=idempotency.fingerprint if idempotency else None)
+
+
+def _claim(connection: Connection, job: Job, idempotency: IdempotencyKey) -> Accepted | None:
+    """Take a key for a job in one statement, so that of two requests at once only one can; the other gets its job."""
+    values = {
+        "tenant": job.tenant,
+        "key": idempotency.key,
+        "fingerprint": idempotency.fingerprint,
+        "created_at": job.created_at,
+        "job_id": job.id,
+        "alive_after": job.created_at - KEY_LIFETIME,
+    }
+    claimed = connection.execute(_CLAIM_KEY.on(connection), values).rowcount
+    return None if claimed else find(connection, job.tenant, idempotency.key, now=job.created_at)
+
+
+def find(connection: Connection, tenant: str, key: str, *, now: datetime) -> Accepted | None:
+    """The job that a key stands for, while it does."""
+    row = connection.execute(
+        select(keys.c.job_id, keys.c.fingerprint).where(
+            keys.c.tenant == tenant, keys.c.key == key, keys.c.created_at > now - KEY_LIFETIME
+        )
+    ).one_or_none()
+    return None if row is None else Accepted(row.job_id, replayed=True, fingerprint=row.fingerprint)
+
+
+def unfinished(connection: Connection, tenant: str) -> int:
+    """How many jobs of a tenant have no end yet."""
+    query = select(func.count()).select_from(jobs).where(jobs.c.tenant == tenant, jobs.c.finished_at.is_(None))
+    return connection.execute(query).scalar_one()

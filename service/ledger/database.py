@@ -1,0 +1,33 @@
+"""The seam between the statements and the database that runs them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from sqlalchemy import Connection
+
+T = TypeVar("T")
+
+Transaction = Callable[[Connection], T]
+"""The body of one transaction: plain statements on a connection, run outside the event loop."""
+
+
+class Database(Protocol):
+    """Runs transactions without blocking the event loop. Methods raise `LedgerUnavailableError`."""
+
+    async def read(self, body: Transaction[T]) -> T:
+        """Run a body that only reads, on one consistent state."""
+        ...
+
+    async def write(self, body: Transaction[T], settled: Callable[[T], None] | None = None) -> T:
+        """Run a body and return once what it wrote is durable.
+
+        `settled` is called on the event loop with the body's result at that moment, even when whoever waits has been
+        canceled meanwhile. A canceled caller is let go only once it is known what became of the transaction.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Commit what is pending and release the database."""
+        ...

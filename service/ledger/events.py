@@ -1,0 +1,35 @@
+"""Statements about events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, insert, select
+
+from service.domain.events import Event
+from service.ledger.rows import event_of
+from service.ledger.schema import events
+
+_LAST = select(func.coalesce(func.max(events.c.sequence), 0)).where(events.c.job_id == bindparam("of_job"))
+_APPEND = insert(events).values(sequence=_LAST.scalar_subquery() + 1)
+
+
+def append(
+    connection: Connection, job_id: str, kind: str, moment: datetime, data: Mapping[str, Any] | None = None
+) -> None:
+    """Write an event under the next number. The transaction has written the job's row before, so nobody else can."""
+    event = {"of_job": job_id, "job_id": job_id, "type": kind, "at": moment, "data": data or {}}
+    connection.execute(_APPEND, event)
+
+
+def after(connection: Connection, job_id: str, sequence: int, limit: int) -> Sequence[Event]:
+    """The events of a job above a number."""
+    query = (
+        select(events)
+        .where(events.c.job_id == job_id, events.c.sequence > sequence)
+        .order_by(events.c.sequence)
+        .limit(limit)
+    )
+    return [event_of(row) for row in connection.execute(query)]

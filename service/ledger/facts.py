@@ -1,0 +1,64 @@
+"""Transactions that make something true which others wait for: work that is due, an event of a job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Connection
+
+from service.domain.work import Work
+from service.ledger.database import Database
+from service.ledger.feed import Feed
+from service.ports.engine import WorkQueue
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Fact(Generic[T]):
+    """What a transaction made true: its result, the work it queued, the job that has a new event."""
+
+    result: T
+    work: tuple[Work, ...] = ()
+    job_id: str | None = None
+
+
+class Facts:
+    """Runs transactions, and tells the queue and the listeners what they brought once it is durable.
+
+    Args:
+        database: Runs the transactions.
+        queue: Takes the work, inside the transaction that makes it necessary.
+        feed: Tells the listeners.
+    """
+
+    def __init__(self, database: Database, *, queue: WorkQueue, feed: Feed) -> None:
+        self._database = database
+        self._queue = queue
+        self._feed = feed
+
+    def deferred(self, connection: Connection, *work: Work) -> tuple[Work, ...]:
+        """Queue work within a transaction; the same work is to be named by its `Fact`."""
+        if work:
+            self._queue.defer(connection, work)
+        return work
+
+    async def read(self, statement: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """Run a statement that only reads."""
+        return await self._database.read(lambda connection: statement(connection, *args, **kwargs))
+
+    async def change(self, statement: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """Run a statement whose change nobody waits for."""
+        return await self._database.write(lambda connection: statement(connection, *args, **kwargs))
+
+    async def write(self, body: Callable[[Connection], Fact[T]]) -> T:
+        """Run the body of a transaction, and tell of what it made true."""
+        return (await self._database.write(body, self._settled)).result
+
+    def _settled(self, fact: Fact[Any]) -> None:
+        if fact.work:
+            self._queue.committed(fact.work)
+        if fact.job_id is not None:
+            self._feed.announce(fact.job_id)

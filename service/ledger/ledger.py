@@ -1,0 +1,191 @@
+"""The ledger: each method one transaction and one fact."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from service.domain.deliveries import Delivery, DeliveryAttempt, DeliveryState
+from service.domain.events import Event
+from service.domain.jobs import Attempt, Ending, Job
+from service.domain.work import Work, WorkKind
+from service.ledger import accepting, deliveries, events, jobs, retention, running
+from service.ledger.database import Database
+from service.ledger.facts import Fact, Facts
+from service.ledger.feed import Feed
+from service.ledger.migration import check_schema
+from service.ports.engine import WorkQueue
+from service.ports.ledger import Accepted, IdempotencyKey, JobQuery
+
+
+class SqlLedger:
+    """`Ledger` in a SQL database.
+
+    Args:
+        database: Runs the transactions.
+        queue: Takes the work, inside the transaction that makes it necessary.
+        feed: Tells who listens to a job; to be given where another ledger of the process writes events too.
+    """
+
+    def __init__(self, database: Database, *, queue: WorkQueue, feed: Feed | None = None) -> None:
+        self._database = database
+        self._feed = feed or Feed()
+        self._facts = Facts(database, queue=queue, feed=self._feed)
+
+    # accepting
+
+    async def accept(self, job: Job, *, idempotency: IdempotencyKey | None = None) -> Accepted:
+        """Record a job, its first event, its idempotency key and the work on it."""
+
+        def body(connection: Connection) -> Fact[Accepted]:
+            accepted = accepting.record(connection, job, idempotency)
+            if accepted.replayed:
+                return Fact(accepted)
+            work = Work(kind=WorkKind.JOB, ref=job.id, due_at=job.created_at, priority=job.priority)
+            return Fact(accepted, self._facts.deferred(connection, work), job.id)
+
+        return await self._facts.write(body)
+
+    async def find_accepted(self, tenant: str, key: str, *, now: datetime) -> Accepted | None:
+        """The job that an idempotency key of the last 24 hours stands for."""
+        return await self._facts.read(accepting.find, tenant, key, now=now)
+
+    async def unfinished_count(self, tenant: str) -> int:
+        """How many jobs of a tenant are queued or running."""
+        return await self._facts.read(accepting.unfinished, tenant)
+
+    # running
+
+    async def begin(self, job_id: str, *, now: datetime) -> Job | None:
+        """Take a job: raises its `run` number, makes a queued one running."""
+
+        def body(connection: Connection) -> Fact[Job | None]:
+            job = running.begin(connection, job_id, now)
+            return Fact(job, job_id=job_id)
+
+        return await self._facts.write(body)
+
+    async def begin_attempt(self, job: Job, attempt: Attempt) -> None:
+        """Record that a provider is about to be called; `LeaseLostError` too when the job has ended meanwhile."""
+        await self._facts.change(running.begin_attempt, job, attempt)
+
+    async def end_attempt(self, job: Job, attempt: Attempt) -> None:
+        """Record how a call of a provider ended."""
+        await self._facts.change(running.end_attempt, job, attempt)
+
+    async def keep_ticket(self, job: Job, number: int, ticket: Mapping[str, Any]) -> None:
+        """Record what a provider gave in place of a result."""
+        values = {"ticket": ticket}
+        await self._facts.change(running.change_attempt, job, number, values)
+
+    async def add_warnings(self, job: Job, warnings: Sequence[str]) -> None:
+        """Add what the caller should know, each text once."""
+        await self._facts.change(running.add_warnings, job, warnings)
+
+    async def finish(self, job: Job, ending: Ending, delivery: Delivery | None) -> bool:
+        """Record the final state, its event, its callback and the work on that."""
+
+        def body(connection: Connection) -> Fact[bool]:
+            if not running.finish(connection, job, ending, delivery):
+                return Fact(False)
+            work = () if delivery is None else self._facts.deferred(connection, _sending(delivery, ending.finished_at))
+            return Fact(True, work, job.id)
+
+        return await self._facts.write(body)
+
+    async def schedule(self, work: Work) -> None:
+        """Queue work that belongs to no job."""
+        await self._facts.write(lambda connection: Fact(None, self._facts.deferred(connection, work)))
+
+    # asking and canceling
+
+    async def job(self, tenant: str | None, job_id: str) -> Job | None:
+        """One job with its attempts."""
+        return await self._facts.read(jobs.find, tenant, job_id)
+
+    async def jobs(self, query: JobQuery) -> Sequence[Job]:
+        """A page of jobs without their attempts."""
+        return await self._facts.read(jobs.page, query)
+
+    async def queue_position(self, job_id: str) -> int | None:
+        """How many queued jobs go first."""
+        return await self._facts.read(jobs.queue_position, job_id)
+
+    async def request_cancel(self, tenant: str, job_id: str, *, now: datetime) -> Job | None:
+        """Note that a job shall end."""
+        return await self._facts.change(jobs.request_cancel, tenant, job_id, now)
+
+    async def events(self, job_id: str, *, after: int, limit: int) -> Sequence[Event]:
+        """Events of a job numbered above `after`."""
+        return await self._facts.read(events.after, job_id, after, limit)
+
+    @asynccontextmanager
+    async def changes(self, job_id: str) -> AsyncIterator[AsyncIterator[None]]:
+        """An iterator that yields after later events of a job; events close together may share one."""
+        with self._feed.listen(job_id) as changes:
+            yield changes
+
+    # delivering
+
+    async def delivery(self, tenant: str | None, delivery_id: str) -> Delivery | None:
+        """One message with its attempts."""
+        return await self._facts.read(deliveries.find, tenant, delivery_id)
+
+    async def deliveries(self, tenant: str, job_id: str) -> Sequence[Delivery]:
+        """The messages of a job with their attempts, oldest first."""
+        return await self._facts.read(deliveries.of_job, tenant, job_id)
+
+    async def record_delivery(
+        self, delivery: Delivery, attempt: DeliveryAttempt, *, state: DeliveryState, next_attempt_at: datetime | None
+    ) -> None:
+        """Record one attempt, under the next number, and what follows from it."""
+        await self._facts.change(deliveries.record, delivery, attempt, state, next_attempt_at)
+
+    async def redeliver(self, tenant: str, delivery_id: str, *, now: datetime) -> Delivery | None:
+        """Start a message's schedule anew, due now, with the same id and bytes."""
+
+        def body(connection: Connection) -> Fact[Delivery | None]:
+            delivery = deliveries.restart(connection, tenant, delivery_id, now)
+            return Fact(delivery, () if delivery is None else self._facts.deferred(connection, _sending(delivery, now)))
+
+        return await self._facts.write(body)
+
+    # retention
+
+    async def expired(self, *, now: datetime, limit: int) -> Sequence[Job]:
+        """Finished jobs whose pictures are to be removed."""
+        return await self._facts.read(retention.expired, now, limit)
+
+    async def expire(self, job_id: str, *, now: datetime) -> None:
+        """Record that a job's pictures are gone."""
+        await self._facts.change(retention.expire, job_id, now)
+
+    async def prune(self, *, before: datetime, limit: int) -> int:
+        """Remove jobs whose pictures were removed before a moment; returns how many."""
+        return await self._facts.change(retention.prune, before, limit)
+
+    # watching
+
+    async def counts(self) -> Mapping[str, int]:
+        """Jobs by status and deliveries by state, as ``job_queued`` or ``delivery_pending``."""
+        return await self._facts.read(retention.counts)
+
+    async def oldest_pending_delivery(self) -> datetime | None:
+        """When the oldest undelivered message was created."""
+        return await self._facts.read(retention.oldest_pending_delivery)
+
+    async def ping(self) -> None:
+        """Raise `LedgerUnavailableError` unless the database answers and has the right schema."""
+        await self._facts.read(check_schema)
+
+    async def close(self) -> None:
+        """Commit what is pending and release the database."""
+        await self._database.close()
+
+
+def _sending(delivery: Delivery, due_at: datetime) -> Work:
+    return Work(kind=WorkKind.DELIVERY, ref=delivery.id, due_at=due_at)

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from service.ledger.feed import Feed
+
+
+async def test_a_listener_hears_of_its_own_job_only() -> None:
+    feed = Feed()
+    with feed.listen("a") as changes:
+        feed.announce("b")
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(changes), 0.01)
+    with feed.listen("a") as changes:
+        feed.announce("a")
+        feed.announce("a")
+        await asyncio.wait_for(anext(changes), 5)
+
+
+async def test_nothing_is_kept_of_listeners_that_have_left() -> None:
+    feed = Feed()
+    with feed.listen("a"):
+        with feed.listen("a"):
+            pass
+        assert feed._listeners
+    assert not feed._listeners
+    feed.announce("a")
