@@ -1,0 +1,1 @@
+"""The engine for one process: an asyncio loop over due work in the ledger's database."""

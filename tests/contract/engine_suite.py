@@ -1,0 +1,123 @@
+"""What every engine is put through: a home where work is handed over, run, and found again after a restart."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from service.domain.work import Again, Work, WorkKind
+from service.engine.backoff import Backoff
+from service.engine.embedded import EmbeddedEngine
+from service.ports.engine import Engine, Handler, WorkQueue
+from tests.contract.ledger_suite import SystemClock, sqlite_home
+
+CONCURRENCY = {WorkKind.JOB: 4, WorkKind.SHARD: 1, WorkKind.DELIVERY: 1000, WorkKind.HOUSEKEEPING: 1}
+
+
+class QueueingEngine(Engine, WorkQueue, Protocol):
+    """What a process has: the engine, which is also where the ledger puts work."""
+
+
+@dataclass
+class EngineHome:
+    """Engines over one database, one at a time."""
+
+    hand_over: Callable[..., Awaitable[None]]  # any number of pieces, in one transaction as a ledger does it
+    build: Callable[[], QueueingEngine]
+    engine: QueueingEngine
+
+    async def start(self, **handlers: Handler) -> None:
+        """Start with handlers given by the names of their kinds in small letters."""
+        await self.engine.start({WorkKind(name): handler for name, handler in handlers.items()})
+
+    async def restart(self, **handlers: Handler) -> None:
+        """Stop at once and go on as a new process would."""
+        await self.engine.stop(grace_seconds=0)
+        self.engine = self.build()
+        await self.start(**handlers)
+
+
+@asynccontextmanager
+async def embedded_home(folder: Path) -> AsyncIterator[EngineHome]:
+    async with sqlite_home(folder) as ledger_home:
+        backoff = Backoff(first_seconds=0.05, longest_seconds=0.2)
+
+        def build() -> EmbeddedEngine:
+            return EmbeddedEngine(
+                store=ledger_home.store, clock=SystemClock(), concurrency=CONCURRENCY, backoff=backoff
+            )
+
+        async def hand_over(*work: Work) -> None:
+            await ledger_home.database.write(
+                lambda connection: home.engine.defer(connection, work), lambda _: home.engine.committed(work)
+            )
+
+        home = EngineHome(hand_over, build, build())
+        yield home
+        await home.engine.stop(grace_seconds=0)
+
+
+class EngineSuite:
+    """Tests that inherit this run on every engine."""
+
+    @pytest.fixture(params=[embedded_home], ids=["embedded"])
+    async def home(self, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[EngineHome]:
+        async with request.param(tmp_path) as home:
+            yield home
+
+
+def due(ref: str, *, kind: WorkKind = WorkKind.JOB, in_seconds: float = 0, priority: int = 0) -> Work:
+    at = datetime.now(UTC) + timedelta(seconds=in_seconds)
+    return Work(kind=kind, ref=ref, due_at=at, priority=priority)
+
+
+async def until(condition: Callable[[], bool], *, timeout_seconds: float = 20) -> None:
+    async with asyncio.timeout(timeout_seconds):
+        while not condition():
+            await asyncio.sleep(0.002)
+
+
+async def empty(engine: Engine, *, timeout_seconds: float = 20) -> None:
+    """Wait until no work is left."""
+    async with asyncio.timeout(timeout_seconds):
+        while await engine.depth():
+            await asyncio.sleep(0.005)
+
+
+@dataclass
+class Recorder:
+    """A handler that notes its calls and answers as told."""
+
+    answers: Mapping[str, list[Again | BaseException]] = field(default_factory=dict)
+    hold: asyncio.Event | None = None
+    called: list[str] = field(default_factory=list)
+    running: Counter[str] = field(default_factory=Counter)
+    most_at_once: int = 0
+    overlapped: bool = False
+    canceled: list[str] = field(default_factory=list)
+
+    async def __call__(self, work: Work) -> Again | None:
+        self.called.append(work.ref)
+        self.running[work.ref] += 1
+        self.overlapped |= self.running[work.ref] > 1
+        self.most_at_once = max(self.most_at_once, self.running.total())
+        try:
+            await (asyncio.sleep(0) if self.hold is None else self.hold.wait())
+        except asyncio.CancelledError:
+            self.canceled.append(work.ref)
+            raise
+        finally:
+            self.running[work.ref] -= 1
+        answers = self.answers.get(work.ref)
+        answer = answers.pop(0) if answers else None
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
