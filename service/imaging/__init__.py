@@ -1,0 +1,1 @@
+"""Pictures: headers read in place, pixels decoded, edited and encoded by worker processes that may die of them."""
