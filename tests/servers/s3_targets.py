@@ -1,0 +1,21 @@
+"""A test server as the storage wants to know it."""
+
+from __future__ import annotations
+
+from pydantic import SecretStr
+
+from service.storage.target import S3Target
+from service.storage.vendors import cos
+from tests.servers.s3 import S3Server
+
+
+def target_of(server: S3Server, *, secret_key: str | None = None) -> S3Target:
+    """The buckets ``pictures-in`` and ``pictures-out`` of the server."""
+    return cos(
+        endpoint=server.url,
+        region="us-east-1",
+        access_key_id=SecretStr(server.access_key),
+        secret_access_key=SecretStr(secret_key or server.secret_key),
+        input_bucket="pictures-in",
+        output_bucket="pictures-out",
+    )
