@@ -1,0 +1,39 @@
+"""The providers that are configured, and the one that a job goes to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from service.ports.provider import Provider
+
+
+class Registry:
+    """Implements `service.ports.provider.Providers`.
+
+    Args:
+        providers: In order of preference; names are unique.
+    """
+
+    def __init__(self, providers: Sequence[Provider]) -> None:
+        self._providers = {provider.name: provider for provider in providers}
+
+    def __iter__(self) -> Iterator[Provider]:
+        return iter(self._providers.values())
+
+    def get(self, name: str) -> Provider | None:
+        """One provider by name."""
+        return self._providers.get(name)
+
+    def choose(self, operation: str, requested: str | None) -> Provider:
+        """The requested provider, else the first paid one that can do the operation, else one that costs nothing.
+
+        Raises:
+            LookupError: there is none; the text may be shown to the caller.
+        """
+        able = [provider for provider in self if operation in provider.capabilities.operations]
+        if requested is not None:
+            able = [provider for provider in able if provider.name == requested]
+        if not able:
+            who = "no provider" if requested is None else f"no provider {requested!r}"
+            raise LookupError(f"{who} for {operation!r} is configured; there are: {', '.join(self._providers)}")
+        return next((provider for provider in able if provider.capabilities.paid), able[0])

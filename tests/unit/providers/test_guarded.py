@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from service.domain.faults import Fault, ProviderFaultError
+from service.ports.provider import Ticket
+from service.providers.circuit import Circuit
+from service.providers.concurrency import Limiter
+from service.providers.guarded import GuardedProvider
+from service.providers.openai import OpenAIProvider
+from service.providers.prices import Prices
+from tests.contract.provider_suite import task
+from tests.servers.images_replies import Reply
+from tests.servers.openai_images import ImagesServer
+from tests.unit.providers.clocks import HandClock
+
+
+@pytest.fixture
+def server() -> Iterator[ImagesServer]:
+    with ImagesServer() as server:
+        yield server
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+async def provider(server: ImagesServer, clock: HandClock):
+    openai = OpenAIProvider(api_key="sk-test", base_url=server.url, models=("gpt-image-2",), prices=Prices.load())
+    circuit = Circuit(clock=clock, open_seconds=60)
+    guarded = GuardedProvider(openai, circuit=circuit, limiter=Limiter(most=4, clock=clock))
+    yield guarded
+    await guarded.close()
+
+
+async def ask(provider: GuardedProvider) -> None:
+    async with provider.admission():
+        await provider.start(task())
+
+
+async def fault_of(provider: GuardedProvider) -> ProviderFaultError:
+    with pytest.raises(ProviderFaultError) as raised:
+        await ask(provider)
+    return raised.value
+
+
+async def test_a_billing_failure_is_not_asked_for_again(server: ImagesServer, provider: GuardedProvider) -> None:
+    server.script("billing_hard_limit")
+    first, second = await fault_of(provider), await fault_of(provider)
+    assert first.called
+    assert not second.called
+    assert (second.fault, second.code) == (Fault.BILLING_EXHAUSTED, "billing_hard_limit_reached")
+    assert len(server.calls) == 1
+    assert provider.state()["circuit"] == "open"
+
+
+async def test_of_many_at_once_only_those_already_out_meet_it(server: ImagesServer, provider: GuardedProvider) -> None:
+    server.script(*["billing_hard_limit"] * 50)
+    outcomes = await asyncio.gather(*(fault_of(provider) for _ in range(50)))
+    assert {outcome.fault for outcome in outcomes} == {Fault.BILLING_EXHAUSTED}
+    assert len(server.calls) <= 4
+
+
+async def test_one_probe_finds_out_whether_it_is_paid_again(
+    server: ImagesServer, provider: GuardedProvider, clock: HandClock
+) -> None:
+    server.script("billing_hard_limit", Reply(delay_seconds=0.3))
+    await fault_of(provider)
+    clock.forward(60)
+    asked = [asyncio.create_task(ask(provider)) for _ in range(4)]
+    await asyncio.sleep(0.15)
+    assert len(server.calls) == 2  # the others wait for what the probe tells
+    await asyncio.gather(*asked)
+    assert len(server.calls) == 5
+    assert provider.state()["circuit"] == "closed"
+
+
+async def test_a_probe_that_is_refused_speaks_for_those_who_waited(
+    server: ImagesServer, provider: GuardedProvider, clock: HandClock
+) -> None:
+    server.script(always="billing_hard_limit")
+    await fault_of(provider)
+    clock.forward(60)
+    outcomes = await asyncio.gather(*(fault_of(provider) for _ in range(4)))
+    assert [outcome.called for outcome in outcomes].count(True) == 1
+    assert len(server.calls) == 2
+
+
+async def test_a_rate_limit_lowers_the_concurrency(server: ImagesServer, provider: GuardedProvider) -> None:
+    server.script("rate_limited")
+    await fault_of(provider)
+    assert provider.state() == {"circuit": "closed", "concurrency_limit": 2, "in_flight": 0, "waiting": 0}
+    server.forget()
+    server.script(always=Reply(delay_seconds=0.05))
+    await asyncio.gather(*(ask(provider) for _ in range(6)))
+    assert server.most_in_flight == 2
+
+
+async def test_it_speaks_for_the_provider_behind_it(provider: GuardedProvider) -> None:
+    assert provider.name == "openai"
+    assert provider.capabilities.paid
+    assert await provider.estimate({}) == pytest.approx(0.3165)
+    await provider.ping()
+    with pytest.raises(ProviderFaultError, match="no ticket"):
+        await provider.collect(task(), Ticket(id="7", poll_after_seconds=0))
