@@ -1,0 +1,1 @@
+"""Callbacks on their way out: signed, rewritten where the operator says so, sent one attempt at a time."""
