@@ -1,0 +1,1 @@
+"""The verbs: what the service does, each a class built once from the ports it needs."""

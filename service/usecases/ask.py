@@ -1,0 +1,218 @@
+"""Asking a provider once: recorded before the call, its result stored before anything else, its failure decided."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from service.domain.decisions import INTERRUPTED
+from service.domain.faults import Fault, ProviderFaultError
+from service.domain.jobs import Attempt, Job, OutputSource
+from service.domain.pictures import PictureFormat, PictureRefusedError
+from service.ports.clock import Clock
+from service.ports.imaging import Imaging, Picture
+from service.ports.ledger import Ledger
+from service.ports.provider import Provider, Result, Task, Ticket
+from service.ports.storage import StorageError
+from service.telemetry.metrics import Metrics
+from service.usecases.head_start import HeadStart
+from service.usecases.outputs import Kept, Made, Outputs, wanted
+from service.usecases.sources import LoadedSource
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """The provider works on it; ask again at that moment."""
+
+    due_at: datetime
+
+
+class AskProvider:
+    """One attempt at one provider.
+
+    Args:
+        places: Entered for every call: what keeps some callers from taking all the calls that there may be.
+    """
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        imaging: Imaging,
+        head_start: HeadStart,
+        outputs: Outputs,
+        metrics: Metrics,
+        clock: Clock,
+        timeout_seconds: float,
+        places: AbstractAsyncContextManager[Any],
+    ) -> None:
+        self._ledger = ledger
+        self._imaging = imaging
+        self._head_start = head_start
+        self._outputs = outputs
+        self._metrics = metrics
+        self._clock = clock
+        self._timeout_seconds = timeout_seconds
+        self._places = places
+
+    async def task(self, job: Job, provider: Provider, source: LoadedSource) -> tuple[Task, tuple[str, ...]]:
+        """What a job means for one provider, and what had to be changed or left out for it.
+
+        Raises:
+            PictureRefusedError: the source cannot be decoded.
+        """
+        can = provider.capabilities
+        known = can.parameters.get(job.operation, frozenset())
+        prepared = await self._head_start.prepare(job.id, source.picture, can.sources)
+        warnings = list(prepared.changes)
+        left_out = sorted(set(job.parameters) - known)
+        if left_out:
+            warnings.append(f"{provider.name} does not take {', '.join(left_out)}; left out")
+        mask: Picture | None = None
+        if source.mask is not None and can.mask_max_bytes is not None:
+            mask = await self._imaging.prepare_mask(
+                source.mask, width=prepared.picture.width, height=prepared.picture.height, max_bytes=can.mask_max_bytes
+            )
+        elif source.mask is not None:
+            warnings.append(f"{provider.name} takes no mask; left out")
+        parameters = {name: value for name, value in job.parameters.items() if name in known}
+        format_ = wanted(job).format
+        if "output_format" in known:
+            parameters["output_format"] = format_.value if format_.value in can.formats else PictureFormat.PNG.value
+        task = Task(
+            job_id=job.id,
+            operation=job.operation,
+            prompt=job.prompt,
+            model=_model(job, provider),
+            pictures=(prepared.picture,),
+            mask=mask,
+            parameters=parameters,
+            timeout_seconds=self._timeout_seconds,
+        )
+        return task, tuple(warnings)
+
+    async def __call__(self, job: Job, provider: Provider, task: Task, warnings: tuple[str, ...]) -> Kept | Pending:
+        """Ask once, or collect what an earlier ticket stands for.
+
+        The end of an attempt that succeeded is left to whoever records what it led to.
+
+        Raises:
+            ProviderFaultError: the attempt failed and is recorded so.
+            LeaseLostError: another worker has the job; nothing was asked, or what came is left to that one.
+            StorageError: the result could not be stored.
+        """
+        async with self._places, provider.admission():
+            attempt = _open_ticket(job, provider) or Attempt(
+                number=len(job.attempts) + 1, provider=provider.name, model=task.model, started_at=self._clock.now()
+            )
+            if attempt.ticket is None:
+                await self._ledger.begin_attempt(job, attempt)
+            answer = await self._call(job, provider, task, attempt)
+        if isinstance(answer, Ticket):
+            await self._ledger.keep_ticket(job, attempt.number, {"id": answer.id, "state": dict(answer.state)})
+            return Pending(self._clock.now() + timedelta(seconds=answer.poll_after_seconds))
+        return await self._keep(job, provider, attempt, answer, warnings)
+
+    async def _call(self, job: Job, provider: Provider, task: Task, attempt: Attempt) -> Result | Ticket:
+        started = asyncio.get_running_loop().time()
+        outcome = "succeeded"
+        try:
+            if attempt.ticket is None:
+                return await provider.start(task)
+            ticket = Ticket(id=attempt.ticket["id"], poll_after_seconds=0, state=attempt.ticket["state"])
+            return await provider.collect(task, ticket)
+        except ProviderFaultError as fault:
+            outcome = fault.fault.value
+            await self._failed(job, attempt, fault)
+            raise
+        except asyncio.CancelledError:
+            outcome = INTERRUPTED
+            # Whoever canceled waits for this row: it says that money may be gone.
+            await asyncio.shield(self._ledger.end_attempt(job, interrupted(attempt, self._clock.now())))
+            raise
+        finally:
+            self._metrics.provider_called(
+                provider=provider.name, outcome=outcome, seconds=asyncio.get_running_loop().time() - started
+            )
+
+    async def _keep(
+        self, job: Job, provider: Provider, attempt: Attempt, result: Result, warnings: tuple[str, ...]
+    ) -> Kept:
+        made = Made(
+            data=result.data,
+            source=OutputSource.PROVIDER,
+            provider=provider.name,
+            model=result.model,
+            usage=result.usage,
+            cost_usd=result.cost_usd,
+            warnings=(*warnings, *result.warnings),
+        )
+        try:
+            kept = await self._outputs.keep(job, made)
+        except PictureRefusedError as error:
+            fault = ProviderFaultError(
+                Fault.EMPTY_RESULT, f"the answer holds no usable picture: {error.message}", request_id=result.request_id
+            )
+            await self._failed(job, attempt, fault)
+            raise fault from error
+        except StorageError as error:
+            # Paid and lost: asking again would pay again, so the job ends here and says so.
+            lost = replace(attempt, ended_at=self._clock.now(), outcome=Fault.STORAGE.value, possibly_billed=True)
+            await self._ledger.end_attempt(job, replace(lost, code=error.code, message=str(error)))
+            raise StorageError(str(error), code=error.code, transient=False) from error
+        done = replace(
+            attempt,
+            ended_at=self._clock.now(),
+            outcome="succeeded",
+            model=result.model or attempt.model,
+            provider_request_id=result.request_id,
+        )
+        return replace(kept, attempt=done)  # recorded together with the end that it brings
+
+    async def _failed(self, job: Job, attempt: Attempt, fault: ProviderFaultError) -> None:
+        _log.warning("provider failed", provider=attempt.provider, fault=fault.fault.value, code=fault.code)
+        await self._ledger.end_attempt(
+            job,
+            replace(
+                attempt,
+                ended_at=self._clock.now(),
+                outcome=fault.fault.value,
+                code=fault.code,
+                message=fault.message,
+                http_status=fault.http_status,
+                provider_request_id=fault.request_id,
+                possibly_billed=fault.possibly_billed,
+            ),
+        )
+
+
+def interrupted(attempt: Attempt, now: datetime) -> Attempt:
+    """An attempt whose worker stopped while the call was out: the answer is lost, the bill may come."""
+    return replace(
+        attempt,
+        ended_at=now,
+        outcome=Fault.AMBIGUOUS.value,
+        code=INTERRUPTED,
+        message="the call was out when its worker stopped",
+        possibly_billed=True,
+    )
+
+
+def _open_ticket(job: Job, provider: Provider) -> Attempt | None:
+    return next(
+        (a for a in job.attempts if a.ended_at is None and a.ticket is not None and a.provider == provider.name), None
+    )
+
+
+def _model(job: Job, provider: Provider) -> str | None:
+    """The first model that has not turned out to be unavailable."""
+    models = provider.capabilities.models
+    gone = {attempt.model for attempt in job.attempts if attempt.outcome == Fault.MODEL_UNAVAILABLE}
+    return next((model for model in models if model not in gone), models[-1] if models else None)

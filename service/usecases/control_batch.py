@@ -1,0 +1,126 @@
+"""Control over batches: canceling, pausing, going on, and doing again what failed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from service.domain.batches import Batch
+from service.domain.jobs import Contract, Job, JobStatus
+from service.domain.refusals import RefusalCode, RefusedError
+from service.domain.work import WorkKind
+from service.ports.batches import BatchLedger
+from service.ports.clock import Clock
+from service.ports.engine import Engine
+from service.ports.ledger import Accepted, Ledger
+from service.usecases.read import JobView, ReadJobs
+from service.usecases.submissions import BatchSubmission
+
+CancelSingle = Callable[[str, str], Awaitable[JobView]]
+Accept = Callable[[BatchSubmission], Awaitable[Accepted]]
+
+
+class ControlBatch:
+    """Batches under their owners' hands. A batch of another tenant does not exist."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        batches: BatchLedger,
+        engine: Engine,
+        accept: Accept,
+        cancel_single: CancelSingle,
+        read: ReadJobs,
+        clock: Clock,
+    ) -> None:
+        self._ledger = ledger
+        self._batches = batches
+        self._engine = engine
+        self._accept = accept
+        self._cancel_single = cancel_single
+        self._read = read
+        self._clock = clock
+
+    async def cancel(self, tenant: str, job_id: str) -> JobView:
+        """Cancel a job, single or batch.
+
+        Calls of a batch that are out are left at once; its report and callback follow a moment later.
+
+        Raises:
+            RefusedError: ``not_found``, or ``already_finished``.
+        """
+        batch = await self._batches.batch(tenant, job_id)
+        if batch is None:
+            return await self._cancel_single(tenant, job_id)
+        job = await self._ledger.request_cancel(tenant, job_id, now=self._clock.now())
+        if job is None:
+            raise _missing(job_id)
+        if job.finished and job.status is not JobStatus.CANCELED:
+            raise RefusedError(RefusalCode.ALREADY_FINISHED, f"the job had already {job.status.value}")
+        if not job.finished:
+            await asyncio.gather(*(self._engine.interrupt(WorkKind.SHARD, ref) for ref in batch.stream_refs()))
+            await self._batches.wake(job_id, now=self._clock.now())
+        return await self._read.get(tenant, job_id)
+
+    async def pause(self, tenant: str, job_id: str) -> JobView:
+        """Begin nothing more; what is in work is finished.
+
+        Raises:
+            RefusedError: ``not_found``, or ``already_finished``.
+        """
+        await self._unfinished(tenant, job_id)
+        await self._batches.pause(tenant, job_id, now=self._clock.now())
+        return await self._read.get(tenant, job_id)
+
+    async def resume(self, tenant: str, job_id: str) -> JobView:
+        """Go on.
+
+        Raises:
+            RefusedError: ``not_found``, or ``already_finished``.
+        """
+        await self._unfinished(tenant, job_id)
+        await self._batches.resume(tenant, job_id, now=self._clock.now())
+        return await self._read.get(tenant, job_id)
+
+    async def retry(self, tenant: str, job_id: str) -> JobView:
+        """A new batch of what failed in this one, otherwise the same.
+
+        Raises:
+            RefusedError: ``not_found``, or why the batch cannot be accepted.
+        """
+        job, batch = await self._batch(tenant, job_id)
+        if not job.finished:
+            raise RefusedError(RefusalCode.NOT_READY, "this batch has not finished yet", retryable=True)
+        accepted = await self._accept(
+            BatchSubmission(
+                tenant=tenant,
+                prompt=job.prompt,
+                bucket=batch.selection.bucket,
+                output_bucket=job.target.bucket,
+                output_prefix=batch.output_prefix,
+                concurrency=batch.concurrency,
+                max_cost_usd=batch.max_cost_usd,
+                only_failed_of=job_id,
+                callback_url=job.callback_url,
+            )
+        )
+        return await self._read.get(tenant, accepted.job_id)
+
+    async def _unfinished(self, tenant: str, job_id: str) -> None:
+        job, _ = await self._batch(tenant, job_id)
+        if job.finished:
+            raise RefusedError(RefusalCode.ALREADY_FINISHED, f"the job had already {job.status.value}")
+
+    async def _batch(self, tenant: str, job_id: str) -> tuple[Job, Batch]:
+        job = await self._ledger.job(tenant, job_id)
+        if job is None:
+            raise _missing(job_id)
+        batch = await self._batches.batch(tenant, job_id)
+        if batch is None or job.contract is not Contract.TOOL_BATCH:
+            raise RefusedError(RefusalCode.INVALID_REQUEST, "this job is no batch")
+        return job, batch
+
+
+def _missing(job_id: str) -> RefusedError:
+    return RefusedError(RefusalCode.NOT_FOUND, f"there is no job {job_id!r}")

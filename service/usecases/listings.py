@@ -1,0 +1,113 @@
+"""Listings: the objects that a batch is about, page by page, from where it was left."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from service.domain.batches import Batch, Found, Selection, SkipReason
+from service.domain.objects import ObjectRef
+from service.domain.selecting import KeyFilter, may_be_picture
+from service.ports.batches import BatchLedger, ItemQuery
+from service.ports.storage import Storage, StorageError
+
+_PAGE_ITEMS = 1000
+_MANIFEST_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What one step brought, in order; `cursor` is None where there is no more."""
+
+    found: tuple[Found, ...]
+    cursor: str | None
+
+
+class Listings:
+    """Reads buckets, manifests and what is recorded of earlier batches."""
+
+    def __init__(self, *, storage: Storage, batches: BatchLedger) -> None:
+        self._storage = storage
+        self._batches = batches
+
+    async def page(self, batch: Batch) -> Page:
+        """The next page of what a batch selects, with what is to be passed over marked so.
+
+        Raises:
+            StorageError: the bucket or the manifest cannot be read.
+        """
+        selection = batch.selection
+        if selection.earlier_job_id is not None:
+            page = await self._of_earlier(selection, selection.earlier_job_id, batch.cursor)
+        elif selection.manifest is not None:
+            page = await self._of_manifest(selection.manifest, batch.cursor)
+        else:
+            page = await self._of_bucket(selection, batch.cursor)
+        wanted = KeyFilter(selection)
+        found = [_named(one) for one in page.found if wanted(one.source.key)]
+        if selection.skip_existing:
+            there = await self._batches.existing(batch.likeness, found)
+            found = [
+                replace(one, skip=SkipReason.EXISTS) if one.skip is None and one.source.key in there else one
+                for one in found
+            ]
+        return _within(found, page.cursor, batch.room)
+
+    async def _of_bucket(self, selection: Selection, cursor: str | None) -> Page:
+        listed = await self._storage.list(selection.bucket, selection.prefix, cursor=cursor)
+        found = tuple(Found(source=one.ref, byte_count=one.byte_count, etag=one.etag) for one in listed.objects)
+        return Page(found, listed.cursor)
+
+    async def _of_earlier(self, selection: Selection, job_id: str, cursor: str | None) -> Page:
+        query = ItemQuery(job_id=job_id, status=selection.earlier_status, after=int(cursor or 0), limit=_PAGE_ITEMS)
+        items = await self._batches.items(query)
+        found = tuple(
+            Found(source=item.source, byte_count=item.byte_count, etag=item.etag)
+            for item in items
+            if item.source.key.startswith(selection.prefix)
+        )
+        return Page(found, str(items[-1].number) if len(items) == _PAGE_ITEMS else None)
+
+    async def _of_manifest(self, manifest: ObjectRef, cursor: str | None) -> Page:
+        start = int(cursor or 0)
+        text = (await self._storage.get(manifest, max_bytes=_MANIFEST_BYTES)).data.decode("utf-8-sig", "replace")
+        found: list[Found] = []
+        for number, ref in enumerate(_rows(text)):
+            if number < start:
+                continue
+            if len(found) == _PAGE_ITEMS:
+                return Page(tuple(found), str(number))
+            if ref.bucket not in self._storage.buckets:
+                raise StorageError(
+                    f"row {number + 1} of the manifest names {ref.bucket!r}, which is no configured bucket",
+                    code="invalid_manifest",
+                    transient=False,
+                )
+            found.append(Found(source=ref))
+        return Page(tuple(found), None)
+
+
+def _rows(text: str) -> Iterator[ObjectRef]:
+    """Bucket and key of each row; further columns, as reports have them, are not read."""
+    for row in csv.reader(io.StringIO(text, newline="")):
+        if row:
+            yield ObjectRef(row[0], row[1] if len(row) > 1 else "")
+
+
+def _named(found: Found) -> Found:
+    return found if may_be_picture(found.source.key) else replace(found, skip=SkipReason.NOT_A_PICTURE)
+
+
+def _within(found: Sequence[Found], cursor: str | None, room: int | None) -> Page:
+    """The page up to the last picture that there is room for; nothing follows that."""
+    if room is None:
+        return Page(tuple(found), cursor)
+    kept: list[Found] = []
+    for one in found:
+        if one.skip is None and room == 0:
+            return Page(tuple(kept), None)
+        room -= one.skip is None
+        kept.append(one)
+    return Page(tuple(kept), cursor if room else None)

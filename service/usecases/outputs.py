@@ -1,0 +1,193 @@
+"""Outputs: where a result goes, and finding it again after a crash so that nobody is asked twice.
+
+A result is stored before anything else happens. What must survive with it (who made it, what it cost) travels as the
+object's metadata: a restart needs nothing but the key, which is known before the picture exists.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pybase64
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_exponential_jitter
+
+from service.domain.jobs import Attempt, Fallback, Job, Output, OutputSource
+from service.domain.objects import ObjectInfo, ObjectRef
+from service.domain.pictures import PictureFormat
+from service.ports.imaging import Encoding, Imaging
+from service.ports.storage import Storage, StorageError
+
+_ABOUT = "afterimage"  # the name of the metadata entry
+_ABOUT_BYTES = 1_800  # S3 allows 2 KB of user metadata in all
+_STORE_SECONDS = 600  # a paid result is worth waiting for a store that is away
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A picture that was made and is not stored yet."""
+
+    data: bytes
+    source: OutputSource
+    provider: str
+    model: str | None = None
+    fallback: Fallback | None = None
+    usage: Mapping[str, Any] | None = None
+    cost_usd: float | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A picture that is stored, with what is known about its making.
+
+    Attributes:
+        attempt: The attempt that made it, with its end, which is still to be recorded.
+    """
+
+    output: Output
+    usage: Mapping[str, Any] | None = None
+    cost_usd: float | None = None
+    warnings: tuple[str, ...] = ()
+    attempt: Attempt | None = None
+
+
+class Outputs:
+    """Stores results where the job says that they go."""
+
+    def __init__(self, *, storage: Storage, imaging: Imaging) -> None:
+        self._storage = storage
+        self._imaging = imaging
+
+    async def find(self, job: Job) -> Kept | None:
+        """The result that an earlier run of the job stored, if one did."""
+        final = await self._storage.head(job.target)
+        if final is not None:
+            return _read(final)
+        original = await self._storage.head(_original(job))
+        return None if original is None else await self._convert(job, _read(original))
+
+    async def keep(self, job: Job, made: Made) -> Kept:
+        """Store a result, and convert it when its format is not the wanted one.
+
+        Raises:
+            PictureRefusedError: the bytes are no picture; nothing was stored.
+            StorageError: the store refused it, or was away for ten minutes.
+        """
+        info = self._imaging.recognize(made.data)
+        converts = info.format is not wanted(job).format
+        kept = Kept(
+            output=Output(
+                object=_original(job) if converts else job.target,
+                mime_type=info.mime_type,
+                byte_count=len(made.data),
+                width=info.width,
+                height=info.height,
+                sha256=await asyncio.to_thread(_digest, made.data),
+                source=made.source,
+                provider=made.provider,
+                model=made.model,
+                fallback=made.fallback,
+            ),
+            usage=made.usage,
+            cost_usd=made.cost_usd,
+            warnings=made.warnings,
+        )
+        await self._put(kept, made.data)
+        return await self._convert(job, kept, made.data) if converts else kept
+
+    async def _convert(self, job: Job, kept: Kept, data: bytes | None = None) -> Kept:
+        original = kept.output
+        if data is None:
+            data = (await self._storage.get(original.object, max_bytes=original.byte_count)).data
+        picture = await self._imaging.finish(data, encoding=wanted(job))
+        output = replace(
+            original,
+            object=job.target,
+            mime_type=picture.format.mime_type,
+            byte_count=len(picture.data),
+            width=picture.width,
+            height=picture.height,
+            sha256=await asyncio.to_thread(_digest, picture.data),
+        )
+        converted = replace(kept, output=output)
+        await self._put(converted, picture.data)
+        await self._storage.delete(original.object)
+        return converted
+
+    async def _put(self, kept: Kept, data: bytes) -> None:
+        async for attempt in AsyncRetrying(
+            retry=retry_if_exception(lambda error: isinstance(error, StorageError) and error.transient),
+            stop=stop_after_delay(_STORE_SECONDS),
+            wait=wait_exponential_jitter(multiplier=0.2, max=15),
+            reraise=True,
+        ):
+            with attempt:
+                output = kept.output
+                await self._storage.put(output.object, data, mime_type=output.mime_type, metadata=_about(kept))
+
+
+def wanted(job: Job) -> Encoding:
+    """How a job's output is to be written: the format was settled at acceptance."""
+    return Encoding(
+        format=PictureFormat(job.parameters["output_format"]), quality=job.parameters.get("output_compression")
+    )
+
+
+def _original(job: Job) -> ObjectRef:
+    """Where a result waits whose format is not the wanted one."""
+    return ObjectRef(job.target.bucket, f"{job.target.key}.original")
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _about(kept: Kept) -> dict[str, str]:
+    output, fallback = kept.output, kept.output.fallback
+    said: dict[str, Any] = {
+        "source": output.source.value,
+        "provider": output.provider,
+        "model": output.model,
+        "fallback": [fallback.reason, fallback.provider, fallback.provider_code] if fallback else None,
+        "size": [output.width, output.height],
+        "sha256": output.sha256,
+        "cost_usd": kept.cost_usd,
+        "usage": dict(kept.usage) if kept.usage is not None else None,
+        "warnings": list(kept.warnings),
+    }
+    for spare in ("warnings", "usage", None):
+        text = pybase64.b64encode(json.dumps(said, separators=(",", ":")).encode()).decode()
+        if len(text) <= _ABOUT_BYTES or spare is None:
+            break
+        del said[spare]
+    return {_ABOUT: text}
+
+
+def _read(info: ObjectInfo) -> Kept:
+    said = json.loads(pybase64.b64decode(info.metadata[_ABOUT]))
+    fallback = said["fallback"]
+    width, height = said["size"]
+    return Kept(
+        output=Output(
+            object=info.ref,
+            mime_type=info.mime_type,
+            byte_count=info.byte_count,
+            width=width,
+            height=height,
+            sha256=said["sha256"],
+            source=OutputSource(said["source"]),
+            provider=said["provider"],
+            model=said["model"],
+            fallback=Fallback(reason=fallback[0], provider=fallback[1], provider_code=fallback[2])
+            if fallback
+            else None,
+        ),
+        usage=said.get("usage"),
+        cost_usd=said["cost_usd"],
+        warnings=tuple(said.get("warnings", ())),
+    )

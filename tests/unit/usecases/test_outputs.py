@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from service.domain.jobs import Contract, Fallback, Job, OutputSource
+from service.domain.objects import ObjectRef
+from service.domain.pictures import PictureRefusedError
+from service.imaging.pool import PillowImaging
+from service.storage.folder import FolderStorage
+from service.usecases.outputs import Made, Outputs
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Clock:
+    def now(self) -> datetime:
+        return NOW
+
+
+@pytest.fixture
+async def storage(tmp_path: Path) -> AsyncIterator[FolderStorage]:
+    folder = FolderStorage(
+        root=tmp_path,
+        input_bucket="b",
+        output_bucket="b",
+        link_base_url="http://127.0.0.1",
+        link_key=b"k" * 32,
+        clock=Clock(),
+    )
+    yield folder
+    await folder.close()
+
+
+@pytest.fixture
+async def outputs(storage: FolderStorage) -> AsyncIterator[Outputs]:
+    imaging = PillowImaging(workers=1, max_bytes=10**6, max_pixels=10**6)
+    yield Outputs(storage=storage, imaging=imaging)
+    await imaging.close()
+
+
+def job(format_: str = "png") -> Job:
+    return Job(
+        id="job_1",
+        tenant="t",
+        contract=Contract.JOBS,
+        operation="edit",
+        prompt="x",
+        source=None,
+        target=ObjectRef("b", f"job_1/cat_modified.{format_}"),
+        created_at=NOW,
+        parameters={"output_format": format_},
+    )
+
+
+def made(**more: Any) -> Made:
+    file = BytesIO()
+    Image.new("RGB", (30, 20), "red").save(file, "PNG")
+    return Made(data=file.getvalue(), source=OutputSource.PROVIDER, provider="openai", **more)
+
+
+async def test_what_is_kept_is_found_again_with_all_that_is_known_of_it(outputs: Outputs) -> None:
+    kept = await outputs.keep(
+        job(), made(model="gpt-image-2", usage={"total_tokens": 7}, cost_usd=0.05, warnings=("scaled",))
+    )
+    assert await outputs.find(job()) == kept
+    assert (kept.output.width, kept.output.height, kept.output.mime_type) == (30, 20, "image/png")
+
+
+async def test_a_fallback_is_found_as_a_fallback(outputs: Outputs) -> None:
+    why = Fallback(reason="billing_exhausted", provider="openai", provider_code="billing_hard_limit_reached")
+    await outputs.keep(job(), made(fallback=why))
+    found = await outputs.find(job())
+    assert found is not None
+    assert found.output.fallback == why
+
+
+async def test_a_result_in_another_format_is_converted(outputs: Outputs, storage: FolderStorage) -> None:
+    kept = await outputs.keep(job("webp"), made())
+    assert kept.output.mime_type == "image/webp"
+    assert [info.ref.key for info in (await storage.list("b", "")).objects] == ["job_1/cat_modified.webp"]
+
+
+async def test_a_result_whose_conversion_a_crash_prevented_is_converted_later(
+    outputs: Outputs, storage: FolderStorage
+) -> None:
+    kept = await outputs.keep(job(), made(cost_usd=0.05))
+    original = await storage.head(kept.output.object)
+    assert original is not None
+    data = (await storage.get(kept.output.object, max_bytes=10**6)).data
+    wanted = job("webp")
+    waiting = ObjectRef("b", f"{wanted.target.key}.original")
+    await storage.put(waiting, data, mime_type="image/png", metadata=original.metadata)
+    found = await outputs.find(wanted)
+    assert found is not None
+    assert (found.output.mime_type, found.cost_usd) == ("image/webp", 0.05)
+    assert await storage.head(waiting) is None
+
+
+async def test_what_is_too_much_for_the_metadata_is_left_out_but_the_rest_stays(outputs: Outputs) -> None:
+    await outputs.keep(job(), made(warnings=("w" * 3000,), usage={"total_tokens": 7}))
+    found = await outputs.find(job())
+    assert found is not None
+    assert (found.warnings, found.usage) == ((), {"total_tokens": 7})
+
+
+async def test_nothing_is_found_where_nothing_was_kept(outputs: Outputs) -> None:
+    assert await outputs.find(job()) is None
+
+
+async def test_bytes_that_are_no_picture_are_not_kept(outputs: Outputs, storage: FolderStorage) -> None:
+    with pytest.raises(PictureRefusedError):
+        await outputs.keep(job(), Made(data=b"no picture", source=OutputSource.PROVIDER, provider="openai"))
+    assert not (await storage.list("b", "")).objects
