@@ -1,0 +1,39 @@
+"""The documents as served: the agent tools for importers, and a page that shows the whole API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse, Response
+
+from service.api.dependencies import TheOptions
+from service.api.tool_document import as_yaml, tool_document
+
+router = APIRouter(include_in_schema=False)
+
+_PAGE_POLICY = (
+    "default-src 'none'; connect-src 'self'; frame-ancestors 'none'; img-src data: https://fastapi.tiangolo.com; "
+    "script-src 'unsafe-inline' https://cdn.jsdelivr.net; style-src 'unsafe-inline' https://cdn.jsdelivr.net"
+)
+
+
+@router.get("/openapi/tools.json")
+async def tools_json(options: TheOptions) -> dict[str, Any]:
+    """The agent tools as JSON."""
+    return tool_document(options)
+
+
+@router.get("/openapi/tools.yaml", response_class=Response)
+async def tools_yaml(options: TheOptions) -> Response:
+    """The agent tools as YAML."""
+    return Response(as_yaml(tool_document(options)), media_type="application/yaml")
+
+
+@router.get("/docs", response_class=HTMLResponse)
+async def docs() -> HTMLResponse:
+    """A page to read and try the API."""
+    page = get_swagger_ui_html(openapi_url="/openapi.json", title="Afterimage")
+    page.headers["Content-Security-Policy"] = _PAGE_POLICY
+    return page
