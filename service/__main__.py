@@ -1,0 +1,5 @@
+"""``python -m service`` is ``afterimage``."""
+
+from service.cli import main
+
+main()

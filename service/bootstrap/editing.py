@@ -1,0 +1,78 @@
+"""What edits one picture, for single jobs and for the items of batches."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
+from typing import Any
+
+from service.bootstrap.capabilities import Capabilities
+from service.config.settings import Settings
+from service.domain.decisions import Policy
+from service.domain.faults import Fault
+from service.ports.imaging import Imaging
+from service.ports.provider import LocalFallback
+from service.telemetry.metrics import Metrics
+from service.usecases.ask import AskProvider
+from service.usecases.edit import EditPicture, EditPolicy
+from service.usecases.head_start import HeadStart
+from service.usecases.locally import EditLocally
+from service.usecases.outputs import Outputs
+from service.usecases.sources import Sources
+
+
+def edit_picture(
+    settings: Settings,
+    parts: Capabilities,
+    metrics: Metrics,
+    *,
+    imaging: Imaging,
+    local: LocalFallback,
+    head_start: HeadStart,
+    places: AbstractAsyncContextManager[Any],
+) -> EditPicture:
+    """Join what one picture goes through; all of it works on pixels through the same `imaging`.
+
+    Args:
+        places: Entered for every call of a provider.
+    """
+    outputs = Outputs(storage=parts.storage, imaging=imaging)
+    ask = AskProvider(
+        ledger=parts.ledger,
+        imaging=imaging,
+        head_start=head_start,
+        outputs=outputs,
+        metrics=metrics,
+        clock=parts.clock,
+        timeout_seconds=settings.provider.provider_timeout_seconds,
+        places=places,
+    )
+    return EditPicture(
+        ledger=parts.ledger,
+        sources=Sources(
+            storage=parts.storage,
+            fetcher=parts.fetcher,
+            imaging=imaging,
+            max_image_bytes=settings.pictures.max_image_bytes,
+        ),
+        outputs=outputs,
+        providers=parts.providers,
+        ask=ask,
+        locally=EditLocally(
+            local=local, ask=ask, outputs=outputs, metrics=metrics, label=settings.fallback.fallback_label
+        ),
+        clock=parts.clock,
+        policy=_policy(settings),
+    )
+
+
+def _policy(settings: Settings) -> EditPolicy:
+    return EditPolicy(
+        retry=Policy(
+            fallback=settings.fallback.fallback == "local",
+            fallback_on=frozenset(map(Fault, settings.fallback.fallback_on)),
+            max_attempts=settings.provider.provider_max_attempts,
+            retry_interrupted=settings.jobs.retry_interrupted,
+        ),
+        deadline=timedelta(seconds=settings.jobs.job_deadline_seconds),
+    )
