@@ -1,0 +1,39 @@
+"""What every test may use: a clean environment, and the service as a real process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from tests.servers.service import RunningService
+
+_CONFIGURATION = ("AFTERIMAGE_", "OPENAI_", "COS_", "R2_", "AWS_")
+
+StartService = Callable[..., Awaitable[RunningService]]
+
+
+def pytest_configure() -> None:
+    """Forget the developer's own configuration, so that tests mean the same on every machine."""
+    for name in [name for name in os.environ if name.upper().startswith(_CONFIGURATION)]:
+        del os.environ[name]
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
+
+
+@pytest.fixture
+async def start_service(tmp_path: Path) -> AsyncIterator[StartService]:
+    """Starts services in folders of their own: ``await start_service(AFTERIMAGE_FALLBACK="off")``."""
+    services: list[RunningService] = []
+
+    async def start(**env: str) -> RunningService:
+        folder = tmp_path / f"service-{len(services)}"
+        folder.mkdir()
+        services.append(RunningService(folder, env))
+        await services[-1].start()
+        return services[-1]
+
+    yield start
+    for service in services:
+        await service.end()

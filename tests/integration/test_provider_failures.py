@@ -1,0 +1,136 @@
+"""What becomes of a job when the model refuses, fails, or is cut off, seen from outside."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from itertools import pairwise
+from pathlib import Path
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from tests.integration.scene import Scene, encoded, opened, picture, scene
+from tests.servers.openai_images import REPLIES, Reply
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def one_scene(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene]:
+    async with scene(tmp_path_factory.mktemp("scene")) as it:
+        yield it
+
+
+@pytest.fixture
+def it(one_scene: Scene) -> Scene:
+    """The scene of all tests that need no variables of their own and leave the circuit closed."""
+    one_scene.images.forget()
+    return one_scene
+
+
+@pytest.mark.parametrize("refusal", ["billing_hard_limit", "insufficient_quota"])
+async def test_no_money_gives_a_labelled_fallback_and_nobody_is_asked_again(tmp_path: Path, refusal: str) -> None:
+    async with scene(tmp_path) as it:
+        it.images.script(always=refusal)
+        first = await it.tool(image_base64=encoded(picture()), filename="cat.png")
+        payload = await it.callback(first)
+        assert payload["status"] == "completed"
+        assert payload["source"] == "fallback"
+        assert payload["provider"] == "local"
+        assert payload["fallback_reason"] == "billing_exhausted"
+        assert payload["provider_error_code"] == REPLIES[refusal].error["code"]
+        assert any("instead of by openai" in warning for warning in payload["warnings"])
+
+        result = (await it.client.get(payload["result_url"])).content
+        assert "fallback" in str(opened(result).info).lower(), "the picture's metadata says what it is"
+
+        second = await it.ended((await it.submit(image_base64=encoded(picture()))).json()["id"])
+        assert second["output"]["source"] == "fallback"
+        assert second["progress"]["fallback"] == 1
+        assert len(it.images.calls) == 1, "the circuit is open"
+        providers = (await it.client.get("/api/v1/providers")).json()
+        assert "open" in str(providers)
+
+
+async def test_a_rate_limit_is_waited_out(it: Scene) -> None:
+    it.images.script("rate_limited")
+    job = await it.ended((await it.submit(image_base64=encoded(picture()))).json()["id"])
+    assert job["output"]["source"] == "provider"
+    assert [attempt["outcome"] for attempt in job["attempts"]] == ["rate_limited", "succeeded"]
+    assert all(later.at - earlier.at >= 1 for earlier, later in pairwise(it.images.calls)), "Retry-After: 1"
+
+
+async def test_a_rate_limit_that_stays_gives_a_fallback(tmp_path: Path) -> None:
+    async with scene(tmp_path, AFTERIMAGE_PROVIDER_MAX_ATTEMPTS="2") as it:
+        it.images.script(always="rate_limited")
+        job = await it.ended((await it.submit(image_base64=encoded(picture()))).json()["id"])
+        assert job["status"] == "succeeded"
+        assert job["output"]["fallback"] == {
+            "reason": "rate_limited",
+            "provider": "openai",
+            "provider_code": "rate_limit_exceeded",
+        }
+        assert len(it.images.calls) == 2
+
+
+async def test_a_content_policy_refusal_is_never_routed_around(it: Scene) -> None:
+    it.images.script("moderated")
+    job_id = await it.tool(image_base64=encoded(picture()), filename="cat.png")
+    payload = await it.callback(job_id)
+    assert payload["status"] == "failed"
+    assert payload["error_code"] == "moderated"
+    assert payload["provider_error_code"] == "moderation_blocked"
+    assert payload["filename"] == "cat.png"
+    assert "result_url" not in payload
+    job = await it.job(job_id)
+    assert job["output"] is None
+    assert job["error"]["moderation"] == {"stage": "input", "categories": ["violence"]}
+    assert len(it.images.calls) == 1
+
+
+async def test_a_cut_connection_is_possibly_billed_and_not_repeated(it: Scene) -> None:
+    it.images.script("cut")
+    job = await it.ended((await it.submit(image_base64=encoded(picture()))).json()["id"])
+    assert len(it.images.calls) == 1
+    assert [attempt["possibly_billed"] for attempt in job["attempts"]] == [True]
+    assert job["output"]["fallback"]["reason"] == "ambiguous"
+
+
+async def test_a_caller_may_opt_for_a_second_call_after_a_cut_connection(it: Scene) -> None:
+    it.images.script("cut")
+    asked = await it.submit(image_base64=encoded(picture()), retry_possibly_billed=True)
+    job = await it.ended(asked.json()["id"])
+    assert [attempt["possibly_billed"] for attempt in job["attempts"]] == [True, False]
+    assert job["output"]["source"] == "provider"
+
+
+async def test_without_fallback_a_job_fails_with_the_reason(tmp_path: Path) -> None:
+    async with scene(tmp_path, AFTERIMAGE_FALLBACK="off") as it:
+        it.images.script(always="billing_hard_limit")
+        job = await it.ended((await it.submit(image_base64=encoded(picture()))).json()["id"])
+        assert job["status"] == "failed"
+        assert job["error"]["code"] == "billing_exhausted"
+        assert job["error"]["provider_code"] == "billing_hard_limit_reached"
+
+
+async def test_a_retired_model_gives_way_to_the_next(tmp_path: Path) -> None:
+    async with scene(tmp_path, OPENAI_IMAGE_MODEL="gpt-image-1,gpt-image-2") as it:
+        it.images.script("model_not_found")
+        job = await it.ended((await it.submit(image_base64=encoded(picture()))).json()["id"])
+        assert job["output"]["model"] == "gpt-image-2"
+        assert [attempt["model"] for attempt in job["attempts"]] == ["gpt-image-1", "gpt-image-2"]
+
+
+async def test_a_running_job_is_canceled_and_its_call_possibly_billed(it: Scene) -> None:
+    it.images.script(Reply(does="hang"))
+    job_id = await it.tool(image_base64=encoded(picture()))
+    while not it.images.calls:
+        assert (await it.job(job_id))["status"] in {"queued", "running"}
+    answer = await it.client.post(f"/api/v1/jobs/{job_id}/cancel")
+    assert answer.status_code == httpx.codes.OK
+    assert answer.json()["status"] == "canceled"
+    assert [attempt["possibly_billed"] for attempt in answer.json()["attempts"]] == [True]
+    assert (await it.callback(job_id))["status"] == "canceled"
+    again = await it.client.post(f"/api/v1/jobs/{job_id}/cancel")
+    assert again.status_code == httpx.codes.OK, "canceling twice is no error"
