@@ -1,0 +1,1 @@
+"""What happens to the service: killed, restarted, refused, left without its peers."""

@@ -1,0 +1,164 @@
+"""kill -9 at random moments over a stream of jobs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import re
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.fault.peers import Surroundings
+from tests.fault.verdict import Evidence
+from tests.servers.plain_http import Connection
+from tests.servers.service import RunningService
+
+_CLIENTS = 4
+_OUTSTANDING = 12  # accepted and not yet called back: enough that every moment of a job is met
+_RETRY_SCHEDULE = ",".join(["1"] * 20)
+_SETTLE_SECONDS = 60.0
+_UNMEASURED = {"COVERAGE_PROCESS_CONFIG": ""}  # a killed process saves no coverage, it would only start later
+_OUTPUT = re.compile(r"(job_[0-9a-f]{32})/[^/]*_modified\.[a-z]+$")
+
+# What is waited for before a kill, and up to how many seconds after it the kill comes.
+_TRIGGERS: Mapping[str, tuple[str | None, float]] = {
+    "while starting": (None, 1.5),
+    "at any time": (None, 1.0),
+    "while accepting": ("posting", 0.02),
+    "after 202": ("accepted", 0.005),
+    "during the provider call": ("called", 0.1),
+    "between answer and store": ("answered", 0.015),
+    "during the callback": ("delivering", 0.03),
+    "after the callback": ("delivered", 0.01),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A run, and all that was seen of it. `kills` counts by the moment that was aimed at."""
+
+    kills: Counter[str]
+    evidence: Evidence
+    seconds: float
+
+
+class KillRun:
+    """One service, one stream of jobs, and somebody who keeps killing the service.
+
+    Args:
+        folder: Where the service keeps its data.
+        seed: Makes the choice of moments repeatable, as far as time is.
+    """
+
+    def __init__(self, folder: Path, *, seed: int) -> None:
+        self._around = Surroundings(provider_seconds=(0.05, 0.3), receiver_seconds=(0, 0.03))
+        self._moments = self._around.moments
+        self._provider = self._around.provider
+        self._receiver = self._around.receiver
+        self._folder = folder
+        self._random = random.Random(seed)  # noqa: S311 - no secret
+        self._jobs: dict[str, str] = {}
+        self._calls_when_stored: dict[str, Counter[str]] = {}
+        self._kills: Counter[str] = Counter()
+        self._posting = True
+
+    async def run(self, kills: int) -> Outcome:
+        """Kill `kills` times, let everything settle, and tell what was seen."""
+        started = time.monotonic()
+        async with self._around:
+            environment = self._around.environment(retry_schedule=_RETRY_SCHEDULE)
+            service = RunningService(self._folder, environment | _UNMEASURED)
+            clients = [asyncio.create_task(self._post_jobs(service)) for _ in range(_CLIENTS)]
+            try:
+                for _ in range(kills):
+                    await self._kill_once(service)
+                await service.start()
+                self._posting = False
+                await asyncio.gather(*clients)
+                await self._settle()
+                documents = await self._documents(service)
+            finally:
+                for client in clients:
+                    client.cancel()
+                await service.end()
+        evidence = Evidence(
+            jobs=self._jobs,
+            calls=self._provider.calls,
+            callbacks=self._receiver.callbacks,
+            stored_after={
+                job_id: self._calls_when_stored[job_id][tag]
+                for tag, job_id in self._jobs.items()
+                if job_id in self._calls_when_stored
+            },
+            documents=documents,
+        )
+        return Outcome(kills=self._kills, evidence=evidence, seconds=time.monotonic() - started)
+
+    async def _post_jobs(self, service: RunningService) -> None:
+        connection = Connection(service.url)
+        while self._posting:
+            if len(self._jobs) - len(self._receiver.callbacks) >= _OUTSTANDING:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._moments.next("delivered"), 1)
+                continue
+            tag, request = self._around.job()
+            self._jobs[tag] = await self._accepted(connection, request)
+            self._moments.happened("accepted")
+        connection.close()
+
+    async def _accepted(self, connection: Connection, request: bytes) -> str:
+        """Post one job, always under its one Idempotency-Key, until it is accepted; its id."""
+        while True:
+            try:
+                asyncio.get_running_loop().call_soon(self._moments.happened, "posting")
+                status, _, answer = await connection.send(request)
+            except OSError:
+                await asyncio.sleep(0.02)  # it was killed, or is starting
+                continue
+            if status == httpx.codes.ACCEPTED:
+                return str(json.loads(answer)["job_id"])
+            if status not in {httpx.codes.CONFLICT, httpx.codes.SERVICE_UNAVAILABLE}:
+                raise AssertionError(f"{status} {answer.decode()}")
+            await asyncio.sleep(0.1)
+
+    async def _kill_once(self, service: RunningService) -> None:
+        name = self._random.choice(list(_TRIGGERS))
+        moment, within_seconds = _TRIGGERS[name]
+        service.spawn()
+        if name != "while starting":
+            await service.ready()
+        if moment is not None:
+            await asyncio.wait_for(self._moments.next(moment), 30)
+        await asyncio.sleep(self._random.uniform(0, within_seconds))
+        await service.kill9()
+        self._kills[name] += 1
+        await asyncio.sleep(0.02)  # what the dead process had sent is still read by its peers
+        calls = Counter({tag: len(calls) for tag, calls in self._provider.calls.items()})
+        for job_id in _stored_outputs(service.data_dir):
+            self._calls_when_stored.setdefault(job_id, calls)
+        self._provider.life += 1
+
+    async def _settle(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_SETTLE_SECONDS):
+                while set(self._jobs.values()) - self._receiver.callbacks.keys():
+                    await self._moments.next("delivered")
+        await asyncio.sleep(1.5)  # longer than the retry schedule: a repeated callback would show by now
+
+    async def _documents(self, service: RunningService) -> dict[str, dict[str, Any]]:
+        async with service.client() as client:
+            return {job_id: (await client.get(f"/api/v1/jobs/{job_id}")).json() for job_id in self._jobs.values()}
+
+
+def _stored_outputs(data_dir: Path) -> Iterator[str]:
+    for path in data_dir.rglob("*_modified.*"):
+        if match := _OUTPUT.search(path.as_posix()):
+            yield match.group(1)
