@@ -1,13 +1,14 @@
-"""What every test may use: a clean environment, and the service as a real process."""
+"""What every test may use: a clean environment, a real Postgres, and the service as a real process."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.servers.postgres import PostgresServer
 from tests.servers.service import RunningService
 
 _CONFIGURATION = ("AFTERIMAGE_", "OPENAI_", "COS_", "R2_", "AWS_")
@@ -37,3 +38,18 @@ async def start_service(tmp_path: Path) -> AsyncIterator[StartService]:
     yield start
     for service in services:
         await service.end()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """One server for all tests of this process; a test that stops it starts it again."""
+    with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture
+def empty_postgres_url(postgres: PostgresServer) -> Iterator[str]:
+    """A database of the test's own, without tables."""
+    name = postgres.create_database()
+    yield postgres.url(name)
+    postgres.drop_database(name)
