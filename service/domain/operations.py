@@ -7,11 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from service.domain.resizing import MAX_TARGET_SIDE, Fit
 
 OutputFormat = Literal["png", "jpeg", "webp", "avif"]
+
+DONE_BY_SERVICE = frozenset({"target_width", "target_height", "fit"})
+"""Parameters that the service carries out itself on what a provider made, whichever that is."""
 
 
 class EditParameters(BaseModel):
@@ -42,6 +48,29 @@ class EditParameters(BaseModel):
         Literal["low", "high"] | None,
         Field(description="How closely the model keeps to the source, where the model takes it."),
     ] = None
+    target_width: Annotated[
+        int | None,
+        Field(ge=1, le=MAX_TARGET_SIDE, description="Pixels that the finished picture is scaled to, across."),
+    ] = None
+    target_height: Annotated[
+        int | None, Field(ge=1, le=MAX_TARGET_SIDE, description="The same from top to bottom; one of the two will do.")
+    ] = None
+    fit: Annotated[
+        Fit | None,
+        Field(
+            description="Where the proportions differ from the target's: inside (default) stays within it, contain is "
+            "put on a ground of exactly that size, cover fills it and loses its overhanging edges."
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _fits_something(self) -> Self:
+        sides = (self.target_width, self.target_height)
+        if self.fit is not None and sides == (None, None):
+            raise PydanticCustomError("fit_without_target", "fit belongs to target_width and target_height")
+        if self.fit in {Fit.CONTAIN, Fit.COVER} and None in sides:
+            raise PydanticCustomError("fit_needs_both", "contain and cover need both target_width and target_height")
+        return self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

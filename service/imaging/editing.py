@@ -9,6 +9,7 @@ from service.imaging.encoding import MAX_SIDE, encode, loses_alpha
 from service.imaging.instructions.reading import Instructions, read
 from service.imaging.label import labelled
 from service.imaging.requests import Edit
+from service.imaging.resizing import brought_to
 from service.imaging.scaling import fit_within, resized, size_within
 from service.imaging.steps.step import Step
 from service.imaging.steps.tones import Invert
@@ -30,7 +31,7 @@ def edit(request: Edit) -> LocalEdit:
     fitted = _fitted(image, request)
     if request.size is None and fitted.size != image.size:
         warnings.append(f"scaled down to {fitted.width} x {fitted.height}, the most that the format can hold")
-    image = fitted
+    image = fitted if request.encoding.resize is None else brought_to(fitted, request.encoding.resize)
     if request.label is not None:
         image = labelled(image, request.label)
     if loses_alpha(image, request.encoding.format):

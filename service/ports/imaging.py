@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from service.domain.pictures import PictureFormat, PictureInfo
+from service.domain.resizing import Resize
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,10 +38,16 @@ class SourceLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encoding:
-    """How an output is written: `quality` in percent for lossy formats, None for the default."""
+    """How an output is written.
+
+    Attributes:
+        quality: In percent for lossy formats, None for the default.
+        resize: What it is brought to first, None for the size that it has.
+    """
 
     format: PictureFormat
     quality: int | None = None
+    resize: Resize | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +113,7 @@ class Imaging(Protocol):
         ...
 
     async def finish(self, data: bytes, *, encoding: Encoding | None) -> Picture:
-        """Check a provider's output by decoding it; re-encode it only when its format is not the one wanted."""
+        """Check a provider's output by decoding it; re-encode it only when format or size are not those wanted."""
         ...
 
     async def close(self) -> None:

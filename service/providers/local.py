@@ -7,7 +7,9 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
 from service.domain.faults import Fault, ProviderFaultError
+from service.domain.operations import DONE_BY_SERVICE
 from service.domain.pictures import PictureFormat
+from service.domain.resizing import resize_of
 from service.ports.imaging import Encoding, Imaging, SourceLimits
 from service.ports.provider import Capabilities, Result, Task, Ticket
 
@@ -22,7 +24,7 @@ class LocalProvider:
     capabilities = Capabilities(
         operations=frozenset({"edit"}),
         models=(),
-        parameters={"edit": frozenset({"size", "output_format", "output_compression"})},
+        parameters={"edit": frozenset({"size", "output_format", "output_compression"}) | DONE_BY_SERVICE},
         formats=frozenset(kind.value for kind in _FORMATS),
         sources=SourceLimits(formats=frozenset(PictureFormat), max_bytes=_ANY_SIZE),
         paid=False,
@@ -73,6 +75,7 @@ class LocalProvider:
         encoding = Encoding(
             format=PictureFormat(task.parameters.get("output_format") or PictureFormat.PNG),
             quality=task.parameters.get("output_compression"),
+            resize=resize_of(task.parameters),  # here already, so that no edge takes a label with it
         )
         size = _size(task.parameters.get("size"))
         edit = await self._imaging.edit(task.pictures[0].data, task.prompt, encoding=encoding, size=size, label=label)

@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from service.domain.decisions import INTERRUPTED
+from service.domain.operations import DONE_BY_SERVICE
 from service.domain.faults import Fault, ProviderFaultError
 from service.domain.jobs import Attempt, Job, OutputSource
 from service.domain.pictures import PictureFormat, PictureRefusedError
@@ -72,7 +73,7 @@ class AskProvider:
         known = can.parameters.get(job.operation, frozenset())
         prepared = await self._head_start.prepare(job.id, source.picture, can.sources)
         warnings = list(prepared.changes)
-        left_out = sorted(set(job.parameters) - known)
+        left_out = sorted(set(job.parameters) - known - DONE_BY_SERVICE)
         if left_out:
             warnings.append(f"{provider.name} does not take {', '.join(left_out)}; left out")
         mask: Picture | None = None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from service.domain.jobs import Source
 from service.domain.objects import ObjectRef
+from service.domain.operations import DONE_BY_SERVICE
 from service.domain.pictures import PictureFault, PictureRefusedError
 from service.domain.refusals import RefusalCode
 from service.ports.callbacks import CallbackSender
@@ -65,7 +66,7 @@ class Checks:
         if submission.provider is None:
             return  # what the chosen one does not take is left out with a warning
         known = provider.capabilities.parameters.get(submission.operation, frozenset())
-        unknown = sorted(set(submission.parameters) - known)
+        unknown = sorted(set(submission.parameters) - known - DONE_BY_SERVICE)
         if unknown:
             detail = f"{provider.name} does not take {', '.join(unknown)}"
             raise refused(submission, "parameters", RefusalCode.UNSUPPORTED_PARAMETER, detail)

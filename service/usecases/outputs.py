@@ -18,7 +18,8 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_e
 
 from service.domain.jobs import Attempt, Fallback, Job, Output, OutputSource
 from service.domain.objects import ObjectInfo, ObjectRef
-from service.domain.pictures import PictureFormat
+from service.domain.pictures import PictureFormat, PictureInfo
+from service.domain.resizing import resize_of
 from service.ports.imaging import Encoding, Imaging
 from service.ports.storage import Storage, StorageError
 
@@ -72,14 +73,14 @@ class Outputs:
         return None if original is None else await self._convert(job, _read(original))
 
     async def keep(self, job: Job, made: Made) -> Kept:
-        """Store a result, and convert it when its format is not the wanted one.
+        """Store a result, and convert it when its format or its size is not the wanted one.
 
         Raises:
             PictureRefusedError: the bytes are no picture; nothing was stored.
             StorageError: the store refused it, or was away for ten minutes.
         """
         info = self._imaging.recognize(made.data)
-        converts = info.format is not wanted(job).format
+        converts = not _as_wanted(info, wanted(job))
         kept = Kept(
             output=Output(
                 object=_original(job) if converts else job.target,
@@ -134,12 +135,20 @@ class Outputs:
 def wanted(job: Job) -> Encoding:
     """How a job's output is to be written: the format was settled at acceptance."""
     return Encoding(
-        format=PictureFormat(job.parameters["output_format"]), quality=job.parameters.get("output_compression")
+        format=PictureFormat(job.parameters["output_format"]),
+        quality=job.parameters.get("output_compression"),
+        resize=resize_of(job.parameters),
     )
 
 
+def _as_wanted(info: PictureInfo, encoding: Encoding) -> bool:
+    size = (info.width, info.height)
+    resized = encoding.resize is not None and encoding.resize.size_after(size) != size
+    return info.format is encoding.format and not resized
+
+
 def _original(job: Job) -> ObjectRef:
-    """Where a result waits whose format is not the wanted one."""
+    """Where a result waits whose format or size is not the wanted one."""
     return ObjectRef(job.target.bucket, f"{job.target.key}.original")
 
 

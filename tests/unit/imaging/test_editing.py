@@ -6,6 +6,7 @@ import pytest
 from PIL import Image, ImageChops, ImageOps
 
 from service.domain.pictures import PictureFormat, PictureRefusedError
+from service.domain.resizing import Fit, Resize
 from service.imaging.editing import edit
 from service.imaging.inspection import PictureLimits, inspect
 from service.imaging.requests import Edit
@@ -137,3 +138,11 @@ def test_every_format_can_be_edited(format_: PictureFormat) -> None:
 def test_a_damaged_source_is_refused() -> None:
     with pytest.raises(PictureRefusedError):
         edited(truncated(PictureFormat.PNG), "sepia")
+
+
+def test_a_label_is_drawn_after_the_edges_are_cut() -> None:
+    encoding = Encoding(format=PictureFormat.PNG, resize=Resize(width=300, height=100, fit=Fit.COVER))
+    _, plain = edited(photograph(), "sepia", encoding=encoding)
+    _, marked = edited(photograph(), "sepia", encoding=encoding, label="Local fallback: rate limited")
+    assert plain.size == marked.size == (300, 100)
+    assert marked.getpixel((1, 98)) == (0, 0, 0)

@@ -4,6 +4,7 @@ import pytest
 from PIL import Image
 
 from service.domain.pictures import PictureFault, PictureFormat, PictureRefusedError
+from service.domain.resizing import Resize
 from service.imaging.finishing import finish
 from service.imaging.inspection import PictureLimits, inspect
 from service.imaging.requests import Finish
@@ -40,3 +41,10 @@ def test_what_does_not_decode_is_refused(encoding: Encoding | None) -> None:
 def test_scaled_down_to_what_the_format_holds() -> None:
     data = encoded(Image.new("RGB", (20_000, 4)), PictureFormat.PNG)
     assert finished(data, Encoding(format=PictureFormat.WEBP)).width == 16_383
+
+
+def test_another_size_is_written_in_the_same_format() -> None:
+    data = picture(PictureFormat.PNG)
+    result = finished(data, Encoding(format=PictureFormat.PNG, resize=Resize(width=30)))
+    assert opened(result.data).size == (30, 20) == (result.width, result.height)
+    assert finished(data, Encoding(format=PictureFormat.PNG, resize=Resize(width=60))).data == data

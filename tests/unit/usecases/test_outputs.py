@@ -45,7 +45,7 @@ async def outputs(storage: FolderStorage) -> AsyncIterator[Outputs]:
     await imaging.close()
 
 
-def job(format_: str = "png") -> Job:
+def job(format_: str = "png", **parameters: Any) -> Job:
     return Job(
         id="job_1",
         tenant="t",
@@ -55,7 +55,7 @@ def job(format_: str = "png") -> Job:
         source=None,
         target=ObjectRef("b", f"job_1/cat_modified.{format_}"),
         created_at=NOW,
-        parameters={"output_format": format_},
+        parameters={"output_format": format_} | parameters,
     )
 
 
@@ -85,6 +85,12 @@ async def test_a_result_in_another_format_is_converted(outputs: Outputs, storage
     kept = await outputs.keep(job("webp"), made())
     assert kept.output.mime_type == "image/webp"
     assert [info.ref.key for info in (await storage.list("b", "")).objects] == ["job_1/cat_modified.webp"]
+
+
+async def test_a_result_of_another_size_is_brought_to_the_wanted_one(outputs: Outputs, storage: FolderStorage) -> None:
+    kept = await outputs.keep(job(target_width=12, target_height=12, fit="cover"), made())
+    assert (kept.output.width, kept.output.height) == (12, 12)
+    assert [info.ref.key for info in (await storage.list("b", "")).objects] == ["job_1/cat_modified.png"]
 
 
 async def test_a_result_whose_conversion_a_crash_prevented_is_converted_later(
