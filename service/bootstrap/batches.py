@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -117,7 +116,7 @@ def _plan(settings: Settings, parts: Capabilities) -> PlanBatch:
 
 
 def _work_off(settings: Settings, parts: Capabilities, metrics: Metrics, draining: Callable[[], bool]) -> WorkOff:
-    # Single jobs find a worker, and a call of the provider, that no batch has taken; where there is more than one.
+    # Single jobs find a worker that no batch has taken, where there is more than one.
     imaging = Courtesy(parts.imaging, most=max(1, settings.pictures.imaging_workers - 1))
     edit = edit_picture(
         settings,
@@ -126,7 +125,6 @@ def _work_off(settings: Settings, parts: Capabilities, metrics: Metrics, drainin
         imaging=imaging,
         local=LocalProvider(imaging),
         head_start=HeadStart(imaging=imaging, providers=parts.providers, most=0),
-        places=asyncio.Semaphore(max(1, settings.provider.provider_concurrency * 7 // 8)),
     )
 
     def leave(worked: timedelta) -> bool:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
-from typing import Any
 
 from service.bootstrap.capabilities import Capabilities
 from service.config.settings import Settings
@@ -29,13 +27,8 @@ def edit_picture(
     imaging: Imaging,
     local: LocalFallback,
     head_start: HeadStart,
-    places: AbstractAsyncContextManager[Any],
 ) -> EditPicture:
-    """Join what one picture goes through; all of it works on pixels through the same `imaging`.
-
-    Args:
-        places: Entered for every call of a provider.
-    """
+    """Join what one picture goes through; all of it works on pixels through the same `imaging`."""
     outputs = Outputs(storage=parts.storage, imaging=imaging)
     ask = AskProvider(
         ledger=parts.ledger,
@@ -45,7 +38,6 @@ def edit_picture(
         metrics=metrics,
         clock=parts.clock,
         timeout_seconds=settings.provider.provider_timeout_seconds,
-        places=places,
     )
     return EditPicture(
         ledger=parts.ledger,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -149,7 +148,6 @@ def _running(
         imaging=parts.imaging,
         local=parts.local,
         head_start=head_start,
-        places=nullcontext(),
     )
     endings = Endings(
         ledger=parts.ledger,

@@ -91,8 +91,11 @@ class Provider(Protocol):
         """What it can do."""
         ...
 
-    def admission(self) -> AbstractAsyncContextManager[None]:
+    def admission(self, *, bulk: bool = False) -> AbstractAsyncContextManager[None]:
         """Wait for leave to call: entered before a call is recorded, left when its answer is there.
+
+        Args:
+            bulk: One of the many calls of a batch, which let single ones go first.
 
         Raises:
             ProviderFaultError: on entering, with `called` False, while the provider is known to refuse everybody.

@@ -30,7 +30,7 @@ class GuardedProvider:
         return self._provider.capabilities
 
     @asynccontextmanager
-    async def admission(self) -> AsyncIterator[None]:
+    async def admission(self, *, bulk: bool = False) -> AsyncIterator[None]:
         """Wait for a slot; the fault that leaves the block, or none, is what circuit and limit learn from.
 
         Raises:
@@ -38,7 +38,7 @@ class GuardedProvider:
         """
         await self._circuit.probed()
         self._circuit.check()  # nobody queues for what is refused anyway
-        async with self._limiter.slot(), self._provider.admission():
+        async with self._limiter.slot(bulk=bulk), self._provider.admission(bulk=bulk):
             await self._circuit.probed()
             with self._circuit.call():
                 yield

@@ -33,7 +33,7 @@ class LocalProvider:
     def __init__(self, imaging: Imaging) -> None:
         self._imaging = imaging
 
-    def admission(self) -> AbstractAsyncContextManager[None]:
+    def admission(self, *, bulk: bool = False) -> AbstractAsyncContextManager[None]:  # noqa: ARG002 - the seam's signature
         """Nobody waits here: the imaging workers are bounded themselves."""
         return nullcontext()
 

@@ -79,7 +79,7 @@ class OpenAIProvider:
             mask_max_bytes=_MASK_BYTES,
         )
 
-    def admission(self) -> AbstractAsyncContextManager[None]:
+    def admission(self, *, bulk: bool = False) -> AbstractAsyncContextManager[None]:  # noqa: ARG002 - the seam's signature
         """Nobody waits here; see `service.providers.guarded`."""
         return nullcontext()
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
 
 from service.domain.decisions import INTERRUPTED
-from service.domain.operations import DONE_BY_SERVICE
 from service.domain.faults import Fault, ProviderFaultError
 from service.domain.jobs import Attempt, Job, OutputSource
+from service.domain.operations import DONE_BY_SERVICE
 from service.domain.pictures import PictureFormat, PictureRefusedError
 from service.ports.clock import Clock
 from service.ports.imaging import Imaging, Picture
@@ -36,11 +34,7 @@ class Pending:
 
 
 class AskProvider:
-    """One attempt at one provider.
-
-    Args:
-        places: Entered for every call: what keeps some callers from taking all the calls that there may be.
-    """
+    """One attempt at one provider."""
 
     def __init__(
         self,
@@ -52,7 +46,6 @@ class AskProvider:
         metrics: Metrics,
         clock: Clock,
         timeout_seconds: float,
-        places: AbstractAsyncContextManager[Any],
     ) -> None:
         self._ledger = ledger
         self._imaging = imaging
@@ -61,7 +54,6 @@ class AskProvider:
         self._metrics = metrics
         self._clock = clock
         self._timeout_seconds = timeout_seconds
-        self._places = places
 
     async def task(self, job: Job, provider: Provider, source: LoadedSource) -> tuple[Task, tuple[str, ...]]:
         """What a job means for one provider, and what had to be changed or left out for it.
@@ -109,7 +101,7 @@ class AskProvider:
             LeaseLostError: another worker has the job; nothing was asked, or what came is left to that one.
             StorageError: the result could not be stored.
         """
-        async with self._places, provider.admission():
+        async with provider.admission(bulk=job.item is not None):
             attempt = _open_ticket(job, provider) or Attempt(
                 number=len(job.attempts) + 1, provider=provider.name, model=task.model, started_at=self._clock.now()
             )

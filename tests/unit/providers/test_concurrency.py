@@ -26,15 +26,15 @@ class Calls:
         self.order: list[int] = []
         self._may_end: dict[int, asyncio.Event] = {}
 
-    def begin(self, name: int) -> asyncio.Task[None]:
+    def begin(self, name: int, *, bulk: bool = False) -> asyncio.Task[None]:
         self._may_end[name] = asyncio.Event()
-        return asyncio.create_task(self._call(name))
+        return asyncio.create_task(self._call(name, bulk=bulk))
 
     def end(self, name: int) -> None:
         self._may_end[name].set()
 
-    async def _call(self, name: int) -> None:
-        async with self._limiter.slot():
+    async def _call(self, name: int, *, bulk: bool) -> None:
+        async with self._limiter.slot(bulk=bulk):
             self.order.append(name)
             await self._may_end[name].wait()
 
@@ -221,3 +221,68 @@ async def test_a_call_that_is_cancelled_gives_its_slot_back(clock: HandClock) ->
     calls.end(1)
     await asyncio.wait_for(tasks[1], 5)
     assert limited.state()["in_flight"] == 0
+
+
+async def test_a_single_call_gets_the_first_slot_although_a_batch_has_waited_longer(clock: HandClock) -> None:
+    limited = limiter(clock, most=1)
+    calls = Calls(limited)
+    tasks = [calls.begin(name, bulk=True) for name in range(4)]
+    await settle()
+    tasks.append(calls.begin(100))
+    await settle()
+    for name in (100, *range(4)):
+        calls.end(name)
+    await asyncio.gather(*tasks)
+    assert calls.order == [0, 100, 1, 2, 3]
+
+
+@pytest.mark.parametrize(("most", "in_bulk"), [(1, 1), (2, 1), (8, 7), (64, 56)])
+async def test_calls_in_bulk_leave_a_slot_for_single_ones(clock: HandClock, most: int, in_bulk: int) -> None:
+    limited = limiter(clock, most=most)
+    calls = Calls(limited)
+    tasks = [calls.begin(name, bulk=True) for name in range(most)]
+    await settle()
+    assert len(calls.order) == in_bulk
+    tasks += [calls.begin(100 + name) for name in range(most)]
+    await settle()
+    assert len(calls.order) == most
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert limited.state() == {"concurrency_limit": most, "in_flight": 0, "waiting": 0}
+
+
+async def test_the_slots_of_a_lowered_limit_are_shared_as_well(clock: HandClock) -> None:
+    limited = limiter(clock, most=8)
+    await fail(limited, Fault.RATE_LIMITED)
+    calls = Calls(limited)
+    tasks = [calls.begin(name, bulk=True) for name in range(8)]
+    tasks.append(calls.begin(100))
+    await settle()
+    assert calls.order == [0, 1, 2, 100]
+    for name in (*range(8), 100):
+        calls.end(name)
+    await asyncio.gather(*tasks)
+
+
+async def test_single_calls_that_never_cease_leave_a_turn_in_eight_to_a_batch(clock: HandClock) -> None:
+    limited = limiter(clock, most=1)
+    calls = Calls(limited)
+    tasks = [calls.begin(name, bulk=name >= 100) for name in (*range(20), *range(100, 103))]
+    await settle()
+    for name in (*range(20), *range(100, 103)):
+        calls.end(name)
+    await asyncio.gather(*tasks)
+    assert calls.order == [0, *range(1, 8), 100, *range(8, 15), 101, *range(15, 20), 102]
+
+
+async def test_who_gives_up_waiting_in_bulk_takes_no_turn_from_single_calls(clock: HandClock) -> None:
+    limited = limiter(clock, most=1)
+    calls = Calls(limited)
+    tasks = [calls.begin(name, bulk=name >= 100) for name in (*range(12), 100)]
+    await settle()
+    tasks[-1].cancel()
+    for name in range(12):
+        calls.end(name)
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert calls.order == list(range(12))

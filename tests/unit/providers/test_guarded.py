@@ -38,8 +38,8 @@ async def provider(server: ImagesServer, clock: HandClock):
     await guarded.close()
 
 
-async def ask(provider: GuardedProvider) -> None:
-    async with provider.admission():
+async def ask(provider: GuardedProvider, *, bulk: bool = False) -> None:
+    async with provider.admission(bulk=bulk):
         await provider.start(task())
 
 
@@ -69,11 +69,13 @@ async def test_of_many_at_once_only_those_already_out_meet_it(server: ImagesServ
 async def test_one_probe_finds_out_whether_it_is_paid_again(
     server: ImagesServer, provider: GuardedProvider, clock: HandClock
 ) -> None:
-    server.script("billing_hard_limit", Reply(delay_seconds=0.3))
+    server.script("billing_hard_limit", Reply(delay_seconds=0.5))
     await fault_of(provider)
     clock.forward(60)
     asked = [asyncio.create_task(ask(provider)) for _ in range(4)]
-    await asyncio.sleep(0.15)
+    while len(server.calls) < 2:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.1)
     assert len(server.calls) == 2  # the others wait for what the probe tells
     await asyncio.gather(*asked)
     assert len(server.calls) == 5
@@ -99,6 +101,12 @@ async def test_a_rate_limit_lowers_the_concurrency(server: ImagesServer, provide
     server.script(always=Reply(delay_seconds=0.05))
     await asyncio.gather(*(ask(provider) for _ in range(6)))
     assert server.most_in_flight == 2
+
+
+async def test_calls_in_bulk_do_not_take_every_slot(server: ImagesServer, provider: GuardedProvider) -> None:
+    server.script(always=Reply(delay_seconds=0.05))
+    await asyncio.gather(*(ask(provider, bulk=True) for _ in range(12)))
+    assert server.most_in_flight == 3
 
 
 async def test_it_speaks_for_the_provider_behind_it(provider: GuardedProvider) -> None:
