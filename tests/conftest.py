@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from service.ledger.migration import migrate_postgres
 from tests.servers.postgres import PostgresServer
 from tests.servers.service import RunningService
 
@@ -45,6 +46,22 @@ def postgres() -> Iterator[PostgresServer]:
     """One server for all tests of this process; a test that stops it starts it again."""
     with PostgresServer() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: PostgresServer) -> str:
+    """A database that only waits to be copied."""
+    name = postgres.create_database("migrated")
+    migrate_postgres(postgres.url(name))
+    return name
+
+
+@pytest.fixture
+def postgres_url(postgres: PostgresServer, postgres_template: str) -> Iterator[str]:
+    """A database of the test's own, with the tables of this version."""
+    name = postgres.create_database(template=postgres_template)
+    yield postgres.url(name)
+    postgres.drop_database(name)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, func, insert, select
+from sqlalchemy import Connection, Executable, bindparam, func, insert, select
 
 from service.domain.jobs import Job
 from service.ledger.dialects import Insert, Upsert
@@ -18,11 +18,12 @@ from service.ports.ledger import Accepted, IdempotencyKey
 KEY_LIFETIME = timedelta(hours=24)
 
 
-def _unless_alive(claim: Insert) -> Insert:
-    """Replace a key only when its time is over."""
+def _unless_alive(claim: Insert) -> Executable:
+    """Replace a key only when its time is over; a row comes back when it was taken."""
     taken = {name: claim.excluded[name] for name in ("fingerprint", "created_at", "job_id")}
     over = keys.c.created_at <= bindparam("alive_after", type_=Moment())
-    return claim.on_conflict_do_update(index_elements=[keys.c.tenant, keys.c.key], set_=taken, where=over)
+    upsert = claim.on_conflict_do_update(index_elements=[keys.c.tenant, keys.c.key], set_=taken, where=over)
+    return upsert.returning(keys.c.job_id)
 
 
 _INSERT_JOB = insert(jobs)
@@ -39,7 +40,10 @@ def record(connection: Connection, job: Job, idempotency: IdempotencyKey | None)
 
 
 def _claim(connection: Connection, job: Job, idempotency: IdempotencyKey) -> Accepted | None:
-    """Take a key for a job in one statement, so that of two requests at once only one can; the other gets its job."""
+    """Take a key for a job in one statement, so that of two requests at once only one can; the other gets its job.
+
+    On Postgres the other one waits for what becomes of the first: it never sees a key without its job.
+    """
     values = {
         "tenant": job.tenant,
         "key": idempotency.key,
@@ -48,7 +52,7 @@ def _claim(connection: Connection, job: Job, idempotency: IdempotencyKey) -> Acc
         "job_id": job.id,
         "alive_after": job.created_at - KEY_LIFETIME,
     }
-    claimed = connection.execute(_CLAIM_KEY.on(connection), values).rowcount
+    claimed = connection.execute(_CLAIM_KEY.on(connection), values).one_or_none()
     return None if claimed else find(connection, job.tenant, idempotency.key, now=job.created_at)
 
 

@@ -127,6 +127,8 @@ def stream_work(batch: Batch, now: datetime) -> tuple[Work, ...]:
 
 
 def _change_unfinished(connection: Connection, tenant: str, job_id: str, **values: Any) -> bool:
+    """Change a batch while nobody ends it or takes its items."""
     unfinished = select(jobs.c.id).where(jobs.c.id == job_id, jobs.c.tenant == tenant, jobs.c.finished_at.is_(None))
-    changed = update(batches).where(batches.c.job_id.in_(unfinished)).values(values)
-    return connection.execute(changed).rowcount > 0
+    if connection.execute(unfinished.with_for_update(key_share=True)).one_or_none() is None:
+        return False
+    return connection.execute(update(batches).where(batches.c.job_id == job_id).values(values)).rowcount > 0

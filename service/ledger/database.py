@@ -10,7 +10,10 @@ from sqlalchemy import Connection
 T = TypeVar("T")
 
 Transaction = Callable[[Connection], T]
-"""The body of one transaction: plain statements on a connection, run outside the event loop."""
+"""The body of one transaction: plain statements on a connection, run outside the event loop.
+
+It may be run again after a rollback, so it changes nothing but the database.
+"""
 
 
 class Database(Protocol):

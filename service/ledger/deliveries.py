@@ -14,7 +14,7 @@ from service.ledger.schema import deliveries, delivery_attempts
 
 _IT = deliveries.c.id == bindparam("of_delivery")
 _FIND = select(deliveries).where(_IT)
-_SEEN = select(deliveries.c.state, deliveries.c.next_attempt_at).where(_IT).with_for_update()
+_SEEN = select(deliveries.c.state, deliveries.c.next_attempt_at).where(_IT).with_for_update(key_share=True)
 _CHANGE = update(deliveries).where(_IT)
 _LAST = select(func.coalesce(func.max(delivery_attempts.c.number), 0)).where(
     delivery_attempts.c.delivery_id == bindparam("of_delivery")

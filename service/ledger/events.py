@@ -12,8 +12,12 @@ from service.domain.events import Event
 from service.ledger.rows import event_of
 from service.ledger.schema import events
 
+CHANNEL = "afterimage_events"
+"""Where Postgres tells all processes, once a transaction is committed, which job has a new event."""
+
 _LAST = select(func.coalesce(func.max(events.c.sequence), 0)).where(events.c.job_id == bindparam("of_job"))
 _APPEND = insert(events).values(sequence=_LAST.scalar_subquery() + 1)
+_APPEND_AND_NOTIFY = _APPEND.returning(func.pg_notify(CHANNEL, events.c.job_id))
 
 
 def append(
@@ -21,7 +25,7 @@ def append(
 ) -> None:
     """Write an event under the next number. The transaction has written the job's row before, so nobody else can."""
     event = {"of_job": job_id, "job_id": job_id, "type": kind, "at": moment, "data": data or {}}
-    connection.execute(_APPEND, event)
+    connection.execute(_APPEND_AND_NOTIFY if connection.dialect.name == "postgresql" else _APPEND, event)
 
 
 def after(connection: Connection, job_id: str, sequence: int, limit: int) -> Sequence[Event]:

@@ -1,4 +1,4 @@
-"""Who wants to hear of a job's events, within this process."""
+"""Who in this process wants to hear of a job's events."""
 
 from __future__ import annotations
 
@@ -30,6 +30,11 @@ class Feed:
         """Wake everybody who listens to a job."""
         for happened in self._listeners.get(job_id, ()):
             happened.set()
+
+    def announce_all(self) -> None:
+        """Wake everybody, because it is not known what happened."""
+        for job_id in self._listeners:
+            self.announce(job_id)
 
 
 async def _yields(happened: asyncio.Event) -> AsyncIterator[None]:

@@ -22,15 +22,17 @@ from service.ports.batches import ItemQuery
 from service.ports.ledger import LeaseLostError
 
 _IT = (items.c.job_id == bindparam("of_job"), items.c.number == bindparam("of_item"))
-_LOCK = select(items.c.run, items.c.finished_at, items.c.reserved_usd).where(*_IT).with_for_update()
+_LOCK_JOB = select(jobs.c.id).where(jobs.c.id == bindparam("of_job")).with_for_update(key_share=True)
+_LOCK = select(items.c.run, items.c.finished_at, items.c.reserved_usd).where(*_IT).with_for_update(key_share=True)
 _CHANGE = update(items).where(*_IT)
 
 
 def finish(connection: Connection, job: Job, ending: ItemEnding) -> tuple[bool, tuple[Work, ...]]:
     """Record the end of the item that the job is narrowed to; see `BatchLedger.finish_item`."""
+    it = {"of_job": job.id, "of_item": job.item}
+    connection.execute(_LOCK_JOB, it)  # the job's counts are written last, but whoever takes items locks it first
     if ending.attempt is not None:
         end_attempt(connection, job, ending.attempt)
-    it = {"of_job": job.id, "of_item": job.item}
     row = connection.execute(_LOCK, it).one_or_none()
     if row is not None and row.finished_at is not None:
         return False, ()

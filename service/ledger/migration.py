@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from pathlib import Path
 
 from alembic import command
@@ -10,12 +11,19 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 
+from service.ledger.postgres_connections import postgres_engine
 from service.ledger.sqlite import sqlite_engine
+from service.ledger.trouble import explained
 from service.ports.ledger import LedgerUnavailableError
 
 _PATIENCE_SECONDS = 60.0
+_LOCK = 0x61667465_72696D67
+"""Of the advisory lock under which the schema is changed: "afterimg", as a number that no other program chose."""
+
+Step = Callable[[Connection], None]
+"""Brings one part of a database to this version; does nothing where it is there already."""
 
 
 def migrate(path: Path) -> None:
@@ -31,13 +39,43 @@ def migrate(path: Path) -> None:
     engine = sqlite_engine(path, begin="BEGIN IMMEDIATE", busy_timeout_seconds=_PATIENCE_SECONDS)
     try:
         with engine.begin() as connection:
-            config = _config()
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-    except CommandError as error:
-        raise LedgerUnavailableError(f"the database was written by a later version: {error}") from error
+            _upgrade(connection)
     finally:
         engine.dispose()
+
+
+def migrate_postgres(url: str, *more: Step) -> None:
+    """Bring a Postgres database to this version's schema.
+
+    All steps are one transaction under an advisory lock: it happens wholly or not at all, and of several processes
+    that start at once one does it and the others find it done.
+
+    Args:
+        url: The database, which exists.
+        more: Steps of others who keep something in the same database, run after the ledger's own.
+
+    Raises:
+        LedgerUnavailableError: the server cannot be reached, or the database was written by a later version.
+    """
+    engine = postgres_engine(url, connections=1, patient=True)
+    try:
+        with engine.begin() as connection:
+            connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+            for step in (_upgrade, *more):
+                step(connection)
+    except Exception as error:
+        raise explained(error) from error
+    finally:
+        engine.dispose()
+
+
+def _upgrade(connection: Connection) -> None:
+    config = _config()
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise LedgerUnavailableError(f"the database was written by a later version: {error}") from error
 
 
 def check_schema(connection: Connection) -> None:

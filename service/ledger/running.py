@@ -30,11 +30,11 @@ _BEGIN = (
     )
     .returning(jobs)
 )
-_LOCK = select(jobs.c.run, jobs.c.finished_at, jobs.c.warnings).where(_IT).with_for_update()
+_LOCK = select(jobs.c.run, jobs.c.finished_at, jobs.c.warnings).where(_IT).with_for_update(key_share=True)
 _LOCK_ITEM = (
     select(items.c.run, items.c.finished_at, items.c.warnings)
     .where(items.c.job_id == bindparam("of_job"), items.c.number == bindparam("of_item"))
-    .with_for_update()
+    .with_for_update(key_share=True)
 )
 _CHANGE = update(jobs).where(_IT)
 _BEGIN_ATTEMPT = insert(attempts)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, literal, select, tuple_, update
+from sqlalchemy import Connection, Row, bindparam, func, literal, select, tuple_, update
 
 from service.domain.batches import Item, ItemStatus, SkipReason
 from service.domain.jobs import Job
@@ -24,6 +24,7 @@ from service.ledger.types import at
 from service.ports.batches import Place, Taken
 
 _SKIPPED_AT_ONCE = 1000
+_LOCK_JOB = select(jobs).where(jobs.c.id == bindparam("of_job")).with_for_update(key_share=True)
 _SLACK = 1e-9  # of a US dollar: sums of floats must not cost a picture
 
 
@@ -58,7 +59,7 @@ def take(
     connection: Connection, job_id: str, stream: int, after: Place | None, limit: int, now: datetime
 ) -> tuple[Taken, tuple[Work, ...]]:
     """Take items; see `BatchLedger.take_items`."""
-    job_row = connection.execute(select(jobs).where(jobs.c.id == job_id).with_for_update()).one_or_none()
+    job_row = connection.execute(_LOCK_JOB, {"of_job": job_id}).one_or_none()
     if job_row is None or job_row.finished_at is not None or job_row.cancel_requested_at is not None:
         return Taken(job=None), ()
     batch = connection.execute(select(batches).where(batches.c.job_id == job_id)).one()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -15,9 +15,10 @@ from service.domain.batches import Batch, Found, Item, Selection
 from service.domain.jobs import Contract, Job, Progress, Source
 from service.domain.objects import ObjectRef
 from service.ledger.batch_ledger import SqlBatchLedger
-from service.ledger.feed import Feed
 from service.ports.batches import ItemQuery
-from tests.contract.ledger_suite import NOW, LedgerHome, a_job, sqlite_home
+from tests.contract.ledger_suite import NOW, LedgerHome, a_job, database_of, home_at
+
+P = TypeVar("P", Path, str)
 
 
 @dataclass
@@ -57,16 +58,22 @@ class BatchHome:
 class BatchSuite:
     """Tests that inherit this run on every database."""
 
-    @pytest.fixture(params=[sqlite_home], ids=["sqlite"])
-    async def at(self, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[BatchHome]:
-        async with batch_home(request.param, tmp_path) as home:
+    @pytest.fixture(params=["sqlite", "postgres"])
+    def where(self, request: pytest.FixtureRequest) -> str:
+        return database_of(request)
+
+    @pytest.fixture
+    async def at(self, where: str) -> AsyncIterator[BatchHome]:
+        async with batch_home(home_at, where) as home:
             yield home
 
 
 @asynccontextmanager
-async def batch_home(home_of: Any, folder: Path) -> AsyncIterator[BatchHome]:
-    async with home_of(folder) as home:
-        yield BatchHome(home, SqlBatchLedger(home.database, queue=home.queue, feed=Feed()))
+async def batch_home(
+    home_of: Callable[[P], AbstractAsyncContextManager[LedgerHome]], where: P
+) -> AsyncIterator[BatchHome]:
+    async with home_of(where) as home:
+        yield BatchHome(home, SqlBatchLedger(home.database, queue=home.queue, feed=home.feed))
 
 
 def a_batch_job(**fields: Any) -> Job:

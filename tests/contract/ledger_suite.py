@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,8 +29,12 @@ from service.domain.jobs import (
 from service.domain.objects import ObjectRef
 from service.domain.work import Work, WorkKind
 from service.engine.embedded import EmbeddedEngine
+from service.ledger.database import Database
+from service.ledger.feed import Feed
 from service.ledger.ledger import SqlLedger
 from service.ledger.migration import migrate
+from service.ledger.notifications import Notifications
+from service.ledger.postgres import PostgresDatabase
 from service.ledger.sqlite import SqliteDatabase
 from service.ledger.work import SqlWorkStore
 
@@ -46,10 +50,10 @@ class SystemClock:
 class LedgerHome:
     """A ledger with the store that its work goes to; the engine is the queue between them and does not run."""
 
-    path: Path
-    database: SqliteDatabase
+    database: Database
     store: SqlWorkStore
     queue: EmbeddedEngine
+    feed: Feed
     ledger: SqlLedger
 
     async def work(self, kind: WorkKind) -> list[Work]:
@@ -76,20 +80,48 @@ async def sqlite_home(folder: Path) -> AsyncIterator[LedgerHome]:
     path = folder / "afterimage.db"
     migrate(path)
     database = SqliteDatabase(path, busy_timeout_seconds=0.2)
-    store = SqlWorkStore(database)
-    queue = EmbeddedEngine(store=store, clock=SystemClock(), concurrency={})
     try:
-        yield LedgerHome(path, database, store, queue, SqlLedger(database, queue=queue))
+        yield home_in(database, Feed())
     finally:
         await database.close()
+
+
+@asynccontextmanager
+async def postgres_home(url: str) -> AsyncIterator[LedgerHome]:
+    database, feed = PostgresDatabase(url, connections=8), Feed()
+    try:
+        async with Notifications(url, feed):
+            yield home_in(database, feed)
+    finally:
+        await database.close()
+
+
+def home_in(database: Database, feed: Feed) -> LedgerHome:
+    store = SqlWorkStore(database)
+    queue = EmbeddedEngine(store=store, clock=SystemClock(), concurrency={})
+    return LedgerHome(database, store, queue, feed, SqlLedger(database, queue=queue, feed=feed))
+
+
+def home_at(where: str) -> AbstractAsyncContextManager[LedgerHome]:
+    """The database in a folder or at a URL; a second time, as another process would open it."""
+    return postgres_home(where) if where.startswith("postgresql:") else sqlite_home(Path(where))
+
+
+def database_of(request: pytest.FixtureRequest) -> str:
+    """Where the test's own database of the kind that the fixture's parameter names is."""
+    return str(request.getfixturevalue({"sqlite": "tmp_path", "postgres": "postgres_url"}[request.param]))
 
 
 class LedgerSuite:
     """Tests that inherit this run on every database."""
 
-    @pytest.fixture(params=[sqlite_home], ids=["sqlite"])
-    async def home(self, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[LedgerHome]:
-        async with request.param(tmp_path) as home:
+    @pytest.fixture(params=["sqlite", "postgres"])
+    def where(self, request: pytest.FixtureRequest) -> str:
+        return database_of(request)
+
+    @pytest.fixture
+    async def home(self, where: str) -> AsyncIterator[LedgerHome]:
+        async with home_at(where) as home:
             yield home
 
 

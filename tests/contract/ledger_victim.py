@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from pathlib import Path
 
-from tests.contract.ledger_suite import a_job, sqlite_home
+from tests.contract.ledger_suite import a_job, home_at
 
 
 async def main() -> None:
-    async with sqlite_home(Path(sys.argv[1])) as home:
+    async with home_at(sys.argv[1]) as home:
         print((await home.ledger.accept(a_job())).job_id, flush=True)
         await asyncio.sleep(60)
 
