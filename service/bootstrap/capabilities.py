@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 import structlog
 
 from service.api.services import StorageDescription
+from service.bootstrap.databases import open_database
 from service.bootstrap.secrets import link_key
 from service.callbacks.rewrites import Rewrites
 from service.callbacks.sender import HttpCallbackSender
@@ -23,10 +23,8 @@ from service.domain.work import WorkKind
 from service.engine.embedded import EmbeddedEngine
 from service.imaging.pool import PillowImaging
 from service.ledger.batch_ledger import SqlBatchLedger
-from service.ledger.feed import Feed
+from service.ledger.database import Database
 from service.ledger.ledger import SqlLedger
-from service.ledger.migration import migrate
-from service.ledger.sqlite import SqliteDatabase
 from service.ledger.work import SqlWorkStore
 from service.net.client import GuardedClient
 from service.net.fetch import GuardedFetcher
@@ -71,7 +69,7 @@ class Capabilities:
     """Everything that implements a port."""
 
     clock: Clock
-    database: SqliteDatabase
+    database: Database
     ledger: SqlLedger
     batches: SqlBatchLedger
     engine: EmbeddedEngine
@@ -88,16 +86,17 @@ class Capabilities:
 async def build(settings: Settings, stack: AsyncExitStack, metrics: Metrics) -> Capabilities:
     """Build what the settings name; the stack closes it all, the last first.
 
-    The database is brought to this version's schema: with one process per folder nobody else can be in the way.
-
     Raises:
-        LedgerUnavailableError: the database was written by a later version.
+        ConfigurationError: the settings name what this version does not have.
+        LedgerUnavailableError: the database cannot be reached, or has another version's schema.
         StorageError: the local folder cannot be used.
     """
+    if settings.database.postgres_url is not None:
+        raise ConfigurationError(
+            (VariableFault("AFTERIMAGE_DATABASE_URL", "this version has no engine for Postgres yet"),)
+        )
     clock = SystemClock()
-    await asyncio.to_thread(migrate, settings.database.database_file)
-    database = SqliteDatabase(settings.database.database_file)
-    stack.push_async_callback(database.close)
+    database, feed = await open_database(settings.database, stack)
     engine = EmbeddedEngine(
         store=SqlWorkStore(database),
         clock=clock,
@@ -108,7 +107,6 @@ async def build(settings: Settings, stack: AsyncExitStack, metrics: Metrics) -> 
             WorkKind.HOUSEKEEPING: 1,
         },
     )
-    feed = Feed()
     ledger = SqlLedger(database, queue=engine, feed=feed)
     storage, files, description = _storage(settings, clock)
     stack.push_async_callback(storage.close)

@@ -13,12 +13,12 @@ from service.cli.refusals import refusals_told
 @click.command()
 def migrate() -> None:
     """Bring the database to the schema of this version; does nothing where it has it already."""
-    file = configured().database.database_file
-    from service.ledger.migration import migrate as migrate_file
+    settings = configured().database
+    from service.bootstrap.databases import migrate_database
 
     with refusals_told():
-        migrate_file(file)
-    click.echo(f"{file} has the schema of this version")
+        name = migrate_database(settings)
+    click.echo(f"{name} has the schema of this version")
 
 
 @click.command()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, ClassVar
 
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
@@ -12,6 +15,8 @@ from service.config.formats import Secret
 from service.config.group import DefaultWords, Expects, Group
 
 _SQLITE = "sqlite:///"
+_POSTGRES = ("postgresql://", "postgres://")
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
 class DatabaseSettings(Group):
@@ -31,24 +36,53 @@ class DatabaseSettings(Group):
     ] = Path("afterimage-data")
     database_url: Annotated[
         Secret | None,
-        Field(description="The database of jobs and callbacks.", examples=["sqlite:////var/lib/afterimage/jobs.db"]),
+        Field(
+            description="The database of jobs and callbacks: a file for one process, or a Postgres database, brought "
+            "to the schema of this version by `afterimage migrate`, for many. What libpq takes after the `?` is "
+            "taken here, such as `sslmode`.",
+            examples=["postgresql://afterimage:secret@db.example.com/afterimage?sslmode=verify-full"],
+        ),
         DefaultWords("`afterimage.db` in the data folder"),
-        Expects("sqlite:///FILE"),
+        Expects("sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE"),
     ] = None
+    database_connections: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=500,
+            description="How many transactions a process runs on Postgres at a time, each on a connection that it "
+            "keeps. Multiplied by the processes it must stay below the server's `max_connections`.",
+            examples=["20"],
+        ),
+    ] = 10
 
     @field_validator("database_url")
     @classmethod
-    def _is_sqlite(cls, url: SecretStr) -> SecretStr:
+    def _is_known(cls, url: SecretStr) -> SecretStr:
         text = url.get_secret_value()
-        if text.startswith(("postgresql:", "postgresql+", "postgres:")):
-            raise ValueError("this version has no engine for Postgres yet")
-        if not text.startswith(_SQLITE) or text == _SQLITE:
-            raise ValueError("is no database that the service knows")
+        if text.startswith(_POSTGRES):
+            _check_postgres(text)
+        elif not text.startswith(_SQLITE) or text == _SQLITE:
+            scheme = _SCHEME.match(text)
+            raise ValueError(f"{scheme.group() if scheme else 'this'} is no database that the service knows")
         return url
 
     @property
+    def postgres_url(self) -> str | None:
+        """The Postgres database as libpq takes it; None where SQLite is used."""
+        text = self.database_url.get_secret_value() if self.database_url else ""
+        return text if text.startswith(_POSTGRES) else None
+
+    @property
     def database_file(self) -> Path:
-        """The SQLite file."""
+        """The SQLite file, where `postgres_url` is None."""
         if self.database_url is None:
             return self.data_dir / "afterimage.db"
         return Path(self.database_url.get_secret_value().removeprefix(_SQLITE))
+
+
+def _check_postgres(url: str) -> None:
+    try:
+        conninfo_to_dict(url)
+    except psycopg.ProgrammingError:  # its words may repeat a password
+        raise ValueError("libpq cannot read it; special characters in a password are percent-encoded") from None

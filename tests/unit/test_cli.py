@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
 from click.testing import CliRunner, Result
 from standardwebhooks.webhooks import Webhook
@@ -96,6 +97,23 @@ class TestMigrate:
         with sqlite3.connect(here / "data" / "afterimage.db") as database:
             assert database.execute("select count(*) from jobs").fetchone() == (0,)
         database.close()
+
+    def test_a_database_on_a_server_is_brought_to_the_schema_without_showing_its_password(
+        self, here: Path, empty_postgres_url: str
+    ) -> None:
+        url = empty_postgres_url.replace("postgres@", "postgres:hunter2@")
+        for _ in range(2):
+            done = run("migrate", AFTERIMAGE_DATABASE_URL=url)
+            assert (done.exit_code, done.output) == (0, "the database has the schema of this version\n")
+        with psycopg.connect(url) as database:
+            assert database.execute("select count(*) from jobs").fetchone() == (0,)
+
+    def test_a_server_that_does_not_answer_is_told(self, here: Path) -> None:
+        url = f"postgresql://postgres:hunter2@127.0.0.1:{free_port()}/jobs"
+        done = run("migrate", AFTERIMAGE_DATABASE_URL=url)
+        assert done.exit_code == 1
+        assert done.stderr.startswith("Error: the database cannot be used: ")
+        assert "hunter2" not in done.output
 
     def test_a_folder_that_cannot_be_made_is_told(self, here: Path) -> None:
         (here / "file").touch()

@@ -84,7 +84,10 @@ def test_the_error_is_a_list_for_people() -> None:
         ("AFTERIMAGE_SIGNING_SECRETS", "whsec_hunter2"),
         ("AFTERIMAGE_TENANT_SIGNING_SECRETS", "acme:whsec_hunter2"),
         ("AFTERIMAGE_DATABASE_URL", "mysql://root:hunter2@db/jobs"),
-        ("AFTERIMAGE_DATABASE_URL", "postgresql://root:hunter2@db/jobs"),
+        ("AFTERIMAGE_DATABASE_URL", "postgresql+psycopg://root:hunter2@db/jobs"),
+        ("AFTERIMAGE_DATABASE_URL", "postgresql://root:hunter2%@db/jobs"),
+        ("AFTERIMAGE_DATABASE_URL", "postgresql://root:hunter2@db/jobs?password_of=hunter2"),
+        ("AFTERIMAGE_DATABASE_URL", "root:hunter2"),
         ("AFTERIMAGE_SIGNING_SECRETS", "whsec_hunter2é"),
         ("OPENAI_BASE_URL", "https://user:hunter2@api.example.com"),
         ("OPENAI_BASE_URL", "https://user:hunter2"),
@@ -95,13 +98,6 @@ def test_a_fault_never_repeats_a_secret(variable: str, text: str) -> None:
         load_settings({variable: text})
     assert variable in str(caught.value)
     assert "hunter2" not in str(caught.value)
-
-
-def test_postgres_is_refused_in_plain_words() -> None:
-    assert (
-        "no engine for Postgres yet"
-        in faults({"AFTERIMAGE_DATABASE_URL": "postgresql://db/x"})["AFTERIMAGE_DATABASE_URL"]
-    )
 
 
 def test_an_empty_variable_counts_as_absent() -> None:
@@ -249,6 +245,24 @@ class TestFormats:
         database = load_settings({"AFTERIMAGE_DATABASE_URL": "sqlite:////srv/jobs.db"}).database
         assert database.database_file == Path("/srv/jobs.db")
         assert "AFTERIMAGE_DATABASE_URL" in faults({"AFTERIMAGE_DATABASE_URL": "sqlite:///"})
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "postgres://db/jobs",
+            "postgresql://user:p%40ss@one:5432,two:5433/jobs?target_session_attrs=read-write&sslmode=require",
+            "postgresql:///jobs?host=/run/postgresql",
+        ],
+    )
+    def test_a_postgres_database_is_named_as_libpq_takes_it(self, url: str) -> None:
+        assert load_settings({"AFTERIMAGE_DATABASE_URL": url}).database.postgres_url == url
+
+    @pytest.mark.parametrize(
+        ("url", "scheme"), [("mysql://db/jobs", "mysql://"), ("postgresql+asyncpg://db/jobs", "postgresql+asyncpg://")]
+    )
+    def test_another_database_is_refused_by_name(self, url: str, scheme: str) -> None:
+        said = faults({"AFTERIMAGE_DATABASE_URL": url})["AFTERIMAGE_DATABASE_URL"]
+        assert f"{scheme} is no database that the service knows" in said
 
     def test_words_are_taken_in_capitals_too(self) -> None:
         assert load_settings({"AFTERIMAGE_LOG_LEVEL": "WARNING"}).logs.level == "warning"
