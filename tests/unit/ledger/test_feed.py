@@ -27,3 +27,11 @@ async def test_nothing_is_kept_of_listeners_that_have_left() -> None:
         assert feed._listeners
     assert not feed._listeners
     feed.announce("a")
+
+
+async def test_all_listeners_are_woken_when_nobody_knows_what_happened() -> None:
+    feed = Feed()
+    with feed.listen("a") as one, feed.listen("b") as other:
+        feed.announce_all()
+        for changes in (one, other):
+            await asyncio.wait_for(anext(changes), 5)
