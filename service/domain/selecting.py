@@ -9,7 +9,7 @@ from mimetypes import MimeTypes
 
 from service.domain.batches import Selection
 
-_OWN = re.compile(r"(?:^|/)job_[0-9a-f]{32}/")  # a folder of sources or outputs of one job
+_OWN = re.compile(r"(?:^|/)job_[0-9a-f]{32}(?:/|(?:\.mask)?$)")  # a folder of one job, or its uploaded picture or mask
 _NAMES = MimeTypes()  # the table that comes with Python: the same on every machine
 _UNLISTED_PICTURES = frozenset({".webp", ".avif", ".jfif", ".dib", ".heic", ".heif"})
 

@@ -3,10 +3,12 @@ from __future__ import annotations
 import pytest
 
 from service.domain.batches import Selection
+from service.domain.keys import mask_key, source_key
 from service.domain.objects import ObjectRef
 from service.domain.selecting import KeyFilter, may_be_picture
 
-OWN = f"edited/job_{'0a' * 16}/cat_modified.png"
+JOB_ID = f"job_{'0a' * 16}"
+OWN = f"edited/{JOB_ID}/cat_modified.png"
 
 
 @pytest.mark.parametrize(
@@ -22,6 +24,9 @@ OWN = f"edited/job_{'0a' * 16}/cat_modified.png"
         ("c/b.jpg", ("**/*.jpg",), (), True),
         ("b.jpg", ("[a-c].jpg",), (), True),
         (OWN, (), (), False),
+        (source_key(JOB_ID), (), (), False),
+        (mask_key(JOB_ID), (), (), False),
+        (f"{JOB_ID}.png", (), (), True),
     ],
 )
 def test_globs_say_which_keys_are_wanted(
