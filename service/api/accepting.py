@@ -45,9 +45,10 @@ def acknowledged(accepted: Accepted) -> JSONResponse:
     return JSONResponse({"accepted": True, "job_id": accepted.job_id}, 202, accepted_headers(accepted))
 
 
-def json_content(model: type[BaseModel]) -> dict[str, Any]:
-    """A request body of OpenAPI that refers to a model's schema: bodies are read as streams, unseen by FastAPI."""
-    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
+def json_content(*models: type[BaseModel]) -> dict[str, Any]:
+    """A request body of OpenAPI that refers to the schema of a model: bodies are read as streams, unseen by FastAPI."""
+    schemas = [{"$ref": f"#/components/schemas/{model.__name__}"} for model in models]
+    schema = schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
     return {"required": True, "content": {"application/json": {"schema": schema}}}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
@@ -16,8 +16,9 @@ from service.api.failures import invalid_request
 from service.api.job_view import ErrorDocument, EstimateDocument, JobDocument
 from service.api.paging import JobPath
 from service.api.problems import documented
+from service.api.product_sets import SET_REQUESTS, one_or_many
 from service.api.requests import BatchToolRequest
-from service.domain.batches import Item, ItemStatus, SkipReason
+from service.domain.batches import Item, ItemStatus, SkipReason, Stage
 from service.domain.jobs import OutputSource
 from service.domain.refusals import FieldError
 from service.ports.batches import ItemQuery
@@ -29,8 +30,12 @@ class ItemDocument(BaseModel):
     """One picture of a batch."""
 
     number: Annotated[int, Field(description="From 1, in the order of the listing.")]
-    bucket: str
-    key: str
+    bucket: str | None
+    key: Annotated[str | None, Field(description="Of the object that goes in; null for a picture from the web.")]
+    url: Annotated[str | None, Field(description="Where the picture is downloaded from.")]
+    group: Annotated[str | None, Field(description="The product that it belongs to.")]
+    name: Annotated[str | None, Field(description="What its result is named after.")]
+    stage: Annotated[Stage | None, Field(description="Whether it is the main picture of its group.")]
     status: ItemStatus
     skip_reason: Annotated[SkipReason | None, Field(description="Why it was passed over.")]
     output_key: Annotated[str | None, Field(description="Key of the result; null while there is none.")]
@@ -59,6 +64,7 @@ class ItemFilters(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     status: ItemStatus | None = None
+    group: Annotated[str | None, Field(max_length=200, description="Only the pictures of this group.")] = None
     cursor: Annotated[str | None, Field(description="next_cursor of the page before.")] = None
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
 
@@ -82,7 +88,9 @@ async def list_items(
     job_id: JobPath, filters: Annotated[ItemFilters, Query()], services: TheServices, tenant: Tenant
 ) -> ItemPage:
     """A page of the items of a batch."""
-    query = ItemQuery(job_id=job_id, status=filters.status, after=filters.after, limit=filters.limit + 1)
+    query = ItemQuery(
+        job_id=job_id, status=filters.status, group=filters.group, after=filters.after, limit=filters.limit + 1
+    )
     items = await services.batches.items(tenant, query)
     page = items[: filters.limit]
     return ItemPage(
@@ -122,10 +130,17 @@ async def resume_job(job_id: JobPath, services: TheServices, documents: TheDocum
     responses=documented(401, 404, 409, 422, 429, 503),
 )
 async def retry_job(
-    job_id: JobPath, response: Response, services: TheServices, documents: TheDocuments, tenant: Tenant
+    job_id: JobPath,
+    response: Response,
+    services: TheServices,
+    documents: TheDocuments,
+    tenant: Tenant,
+    status: Annotated[
+        Literal["failed", "fallback"], Query(description="Which pictures: those that failed, or those that fell back.")
+    ] = "failed",
 ) -> JobDocument:
-    """Do again what failed in a batch, as a new one."""
-    view = await services.batches.retry(tenant, job_id)
+    """Do again what failed in a batch, or what fell back, as a new one that is otherwise the same."""
+    view = await services.batches.retry(tenant, job_id, ItemStatus(status))
     response.headers["Location"] = f"/api/v1/jobs/{view.job.id}"
     response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return documents.document(view)
@@ -136,11 +151,11 @@ async def retry_job(
     operation_id="estimate_batch",
     response_model=EstimateDocument,
     responses=documented(400, 401, 413, 415, 422, 503),
-    openapi_extra={"requestBody": json_content(BatchToolRequest)},
+    openapi_extra={"requestBody": json_content(BatchToolRequest, *SET_REQUESTS)},
 )
 async def estimate_batch(request: Request, services: TheServices, bodies: TheBodies, tenant: Tenant) -> Any:
     """What a batch would be: how many pictures, what they are expected to cost and how long they would take."""
-    async with bodies.parsed(request, BatchToolRequest) as parsed:
+    async with bodies.parsed(request, one_or_many(BatchToolRequest)) as parsed:
         return await services.batches.estimate(parsed.body.submission(tenant=tenant))
 
 
@@ -148,8 +163,12 @@ def _item(item: Item) -> ItemDocument:
     output = item.output
     return ItemDocument(
         number=item.number,
-        bucket=item.source.bucket,
-        key=item.source.key,
+        bucket=item.source.bucket if item.source else None,
+        key=item.source.key if item.source else None,
+        url=item.url,
+        group=item.group,
+        name=item.name,
+        stage=item.stage,
         status=item.status,
         skip_reason=item.skip_reason,
         output_key=output.object.key if output else None,

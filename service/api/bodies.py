@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -26,6 +26,14 @@ _MAX_TOKENS = 10_000  # commas and brackets; base64 has none, other text far few
 
 
 @dataclass(frozen=True, slots=True)
+class Shape(Generic[ModelT]):
+    """What a body is taken for; a list of pictures may have more commas and brackets than other text."""
+
+    model: type[ModelT]
+    max_tokens: int = _MAX_TOKENS
+
+
+@dataclass(frozen=True, slots=True)
 class Parsed(Generic[ModelT]):
     """A valid body, and its Idempotency-Key with the digest of the whole request."""
 
@@ -45,13 +53,16 @@ class Bodies:
     async def parsed(
         self,
         request: Request,
-        model: type[ModelT],
+        model: type[ModelT] | Callable[[bytes], Shape[ModelT]],
         *,
         tenant: str = "",
         callback_url: str = "",
         idempotency_key: str | None = None,
     ) -> AsyncIterator[Parsed[ModelT]]:
         """Read, parse and validate; the memory counts as used until the block ends.
+
+        Args:
+            model: What the body must be, or what tells it by a look at the bytes where a route takes several things.
 
         Raises:
             RefusedError: anything is wrong with the body.
@@ -79,12 +90,18 @@ def _check_media_type(request: Request) -> None:
         raise RefusedError(ProtocolCode.UNSUPPORTED_MEDIA_TYPE, "compressed bodies are not accepted")
 
 
-def _parse(raw: bytes, model: type[ModelT], context: tuple[str, ...], key: str | None) -> Parsed[ModelT]:
-    if any(_has_more(raw, token, _MAX_TOKENS) for token in (b",", b"[", b"{")):
+def _parse(
+    raw: bytes,
+    model: type[ModelT] | Callable[[bytes], Shape[ModelT]],
+    context: tuple[str, ...],
+    key: str | None,
+) -> Parsed[ModelT]:
+    shape = Shape(model) if isinstance(model, type) else model(raw)
+    if any(_has_more(raw, token, shape.max_tokens) for token in (b",", b"[", b"{")):
         # Millions of tiny values would take gigabytes and seconds to parse; no sensible request comes near.
-        raise RefusedError(ProtocolCode.INVALID_JSON, f"more than {_MAX_TOKENS} commas and brackets")
+        raise RefusedError(ProtocolCode.INVALID_JSON, f"more than {shape.max_tokens} commas and brackets")
     try:
-        body = model.model_validate_json(raw)
+        body = shape.model.model_validate_json(raw)
     except ValidationError as error:
         errors = field_errors(error)
         if errors[0].code == "json_invalid":

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from service.api.problems import Problem
+from service.api.product_sets import SET_REQUESTS
 from service.api.requests import CallbackTestRequest, JobRequest
 from service.api.tools import TOOLS
 from service.domain.payloads import JobCallback
@@ -18,6 +19,7 @@ _UNSEEN: tuple[type[BaseModel], ...] = (
     *(tool.request for tool in TOOLS),
     *(tool.callback for tool in TOOLS),
     JobRequest,
+    *SET_REQUESTS,
     JobCallback,
     CallbackTestRequest,
     Problem,

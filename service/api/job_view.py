@@ -10,12 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.domain.batches import estimated
 from service.domain.deliveries import DeliveryState
-from service.domain.jobs import Contract, Job, JobStatus, OutputSource
+from service.domain.jobs import Job, JobStatus, OutputSource
 from service.usecases.read import JobView
 
 _URLS = {
-    False: ("cancel", "output", "deliveries"),
-    True: ("cancel", "pause", "resume", "retry", "items", "report", "deliveries"),
+    False: ("events", "cancel", "output", "deliveries"),
+    True: ("events", "cancel", "pause", "resume", "retry", "items", "groups", "report", "deliveries"),
 }
 """What can be asked of a job beside itself, by whether it is a batch."""
 
@@ -146,8 +146,8 @@ class EstimateDocument(_Document):
 class BatchDocument(BaseModel):
     """What a batch has beside the usual."""
 
-    bucket: str
-    prefix: str
+    bucket: Annotated[str | None, Field(description="Null where the request named the pictures itself.")]
+    prefix: str | None
     output_bucket: str
     output_prefix: Annotated[str, Field(description="Key prefix of the results and of the report.")]
     concurrency: int
@@ -155,6 +155,7 @@ class BatchDocument(BaseModel):
     listed: Annotated[bool, Field(description="Whether all pictures are found.")]
     paused_at: datetime | None
     dry_run: bool
+    main_first: Annotated[bool, Field(description="Whether a group's main picture goes before its others.")]
     estimate: Annotated[EstimateDocument, Field(description="By what was found so far.")]
 
 
@@ -220,7 +221,9 @@ class JobDocuments:
 
     def _urls(self, job: Job) -> dict[str, str]:
         self_url = f"{self._public_url}/api/v1/jobs/{job.id}"
-        return {"self": self_url} | {name: f"{self_url}/{name}" for name in _URLS[job.contract is Contract.TOOL_BATCH]}
+        socket_url = self._public_url.replace("http", "ws", 1)  # https becomes wss
+        urls = {name: f"{self_url}/{name}" for name in _URLS[job.contract.is_batch]}
+        return {"self": self_url, "progress": f"{socket_url}/api/v1/ws/progress/{job.id}"} | urls
 
 
 def _output(view: JobView) -> OutputDocument | None:
@@ -248,9 +251,10 @@ def _batch(view: JobView) -> BatchDocument | None:
     if batch is None:
         return None
     estimate = estimated(batch, skipped=view.job.progress.skipped, complete=batch.listed_at is not None)
+    named = batch.selection.named is not None
     return BatchDocument(
-        bucket=batch.selection.bucket,
-        prefix=batch.selection.prefix,
+        bucket=None if named else batch.selection.bucket,
+        prefix=None if named else batch.selection.prefix,
         output_bucket=target.bucket,
         output_prefix=target.key,
         concurrency=batch.concurrency,
@@ -258,6 +262,7 @@ def _batch(view: JobView) -> BatchDocument | None:
         listed=batch.listed_at is not None,
         paused_at=batch.paused_at,
         dry_run=batch.dry_run,
+        main_first=batch.staging is not None and batch.staging.main_first,
         estimate=EstimateDocument.model_validate(estimate),
     )
 

@@ -6,19 +6,17 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
-from pydantic import ValidationError
 
 from service.api.accepting import RETRY_AFTER_SECONDS, accepted_headers, acknowledged, json_content, pointers, receiver
 from service.api.authentication import Tenant
 from service.api.dependencies import TheBodies, TheDocuments, TheServices
-from service.api.failures import field_errors, invalid_request
 from service.api.headers import IdempotencyKeyHeader, PreferWait
 from service.api.job_view import JobDocument, JobPage
 from service.api.paging import Filters, JobPath, encoded_cursor
 from service.api.problems import SUBMISSION_STATUSES, documented
-from service.api.requests import JobRequest
+from service.api.product_sets import SET_REQUESTS, SetRequest, one_or_many
+from service.api.requests import JobRequest, checked_parameters
 from service.domain.jobs import Contract
-from service.domain.operations import OPERATIONS
 from service.domain.payloads import JobCallback
 from service.ports.ledger import IdempotencyKey, LedgerUnavailableError
 from service.ports.storage import StorageError
@@ -35,7 +33,7 @@ router = APIRouter(prefix="/api/v1/jobs", tags=["jobs"])
     response_model=JobDocument,
     responses=documented(*SUBMISSION_STATUSES) | {200: {"model": JobDocument, "description": "Ended in time."}},
     openapi_extra={
-        "requestBody": json_content(JobRequest),
+        "requestBody": json_content(JobRequest, *SET_REQUESTS),
         "callbacks": {"ended": {"{$request.body#/callback_url}": {"post": receiver(JobCallback)}}},
     },
 )
@@ -49,9 +47,17 @@ async def submit_job(
     key: IdempotencyKeyHeader,
     wait: PreferWait,
 ) -> Any:
-    """Ask for an operation on a picture; `Prefer: wait=N` answers 200 with the result if it is ready in time."""
-    async with bodies.parsed(request, JobRequest, tenant=tenant, idempotency_key=key) as parsed:
-        accepted = await services.accept(_submission(parsed.body, tenant, parsed.idempotency))
+    """Ask for an operation on a picture, or on the pictures of many products with `items`.
+
+    `Prefer: wait=N` answers 200 with the result if it is ready in time.
+    """
+    async with bodies.parsed(request, one_or_many(JobRequest), tenant=tenant, idempotency_key=key) as parsed:
+        if isinstance(parsed.body, SetRequest):
+            accepted = await services.accept_batch(
+                parsed.body.submission(tenant=tenant, idempotency=parsed.idempotency)
+            )
+        else:
+            accepted = await services.accept(_submission(parsed.body, tenant, parsed.idempotency))
     try:
         if wait is None:
             view = await services.read.get(tenant, accepted.job_id)
@@ -68,10 +74,6 @@ async def submit_job(
 
 
 def _submission(body: JobRequest, tenant: str, idempotency: IdempotencyKey | None) -> Submission:
-    try:
-        parameters = OPERATIONS[body.operation].parameters.model_validate(body.parameters)
-    except ValidationError as error:
-        raise invalid_request(field_errors(error, prefix="/parameters")) from None
     return Submission(
         tenant=tenant,
         contract=Contract.JOBS,
@@ -80,7 +82,7 @@ def _submission(body: JobRequest, tenant: str, idempotency: IdempotencyKey | Non
         source=body.source,
         filename=body.filename,
         mask=body.mask_base64,
-        parameters=parameters.model_dump(exclude_none=True),
+        parameters=checked_parameters(body.operation, body.parameters),
         provider=body.provider,
         callback_url=body.callback_url,
         metadata=body.metadata,

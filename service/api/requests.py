@@ -7,9 +7,18 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
 import pybase64
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
+from service.api.failures import field_errors, invalid_request
 from service.domain.operations import OPERATIONS
 from service.usecases.submissions import BatchSubmission, InlineSource, LinkedSource, ObjectSource
 
@@ -66,6 +75,33 @@ Remark = Annotated[str, Field(max_length=512), _Printable]
 Base64Picture = Annotated[
     bytes, AfterValidator(_decoded), WithJsonSchema({"type": "string", "contentEncoding": "base64"})
 ]
+
+OperationName = Annotated[
+    str,
+    AfterValidator(_known_operation),
+    WithJsonSchema({"type": "string", "enum": list(OPERATIONS)}),
+    Field(description="What is asked for; see GET /api/v1/operations."),
+]
+Parameters = Annotated[
+    dict[str, Any],
+    WithJsonSchema({"anyOf": [operation.parameters.model_json_schema() for operation in OPERATIONS.values()]}),
+    Field(description="The parameters of the operation."),
+]
+Provider = Annotated[ProviderName | None, Field(description="Who shall do it; see GET /api/v1/providers.")]
+CallbackUrl = Annotated[Url | None, Field(description="Where the result is posted to, signed.")]
+Metadata = Annotated[
+    dict[Label, Remark], Field(max_length=16, description="Up to 16 texts of your own, given back with the job.")
+]
+RetryPossiblyBilled = Annotated[
+    bool, Field(description="Ask the provider again when its answer was lost, although it may charge twice.")
+]
+OutputBucket = Annotated[Bucket | None, Field(description="Configured bucket for the results.")]
+Concurrency = Annotated[int | None, Field(ge=1, le=1000, description="How many pictures are worked on at a time.")]
+MaxCost = Annotated[
+    float | None,
+    Field(ge=0, allow_inf_nan=False, description="Stop paying when the cost in US dollars reaches this."),
+]
+DryRun = Annotated[bool, Field(description="Only count the pictures and estimate cost and time.")]
 
 _PROMPT = Field(description="What to do with the picture, in plain language.")
 _FILENAME = Field(description="Name of the picture; the output is named after it.")
@@ -149,7 +185,7 @@ class BatchToolRequest(Body):
     prompt: Annotated[Prompt, Field(description="What to do with every picture, in plain language.")]
     bucket: Annotated[Bucket | None, Field(description="Configured bucket of the pictures.")] = None
     prefix: Annotated[Prefix | None, Field(description="Only keys that start so; default as configured.")] = None
-    output_bucket: Annotated[Bucket | None, Field(description="Configured bucket for the results.")] = None
+    output_bucket: OutputBucket = None
     output_prefix: Annotated[Prefix | None, Field(description="Key prefix of the results; default as configured.")] = (
         None
     )
@@ -160,14 +196,9 @@ class BatchToolRequest(Body):
         list[Key] | None, Field(max_length=100, description="No keys that match one of these globs.")
     ] = None
     max_items: Annotated[int | None, Field(ge=1, description="At most so many pictures.")] = None
-    concurrency: Annotated[
-        int | None, Field(ge=1, le=1000, description="How many pictures are worked on at a time.")
-    ] = None
-    max_cost_usd: Annotated[
-        float | None,
-        Field(ge=0, allow_inf_nan=False, description="Stop paying when the cost in US dollars reaches this."),
-    ] = None
-    dry_run: Annotated[bool, Field(description="Only count the pictures and estimate cost and time.")] = False
+    concurrency: Concurrency = None
+    max_cost_usd: MaxCost = None
+    dry_run: DryRun = False
     skip_existing: Annotated[bool, Field(description="Pass over pictures whose result exists already.")] = False
     only_failed_of: Annotated[
         JobId | None, Field(description="Only the pictures that failed in this earlier batch, by its job_id.")
@@ -198,32 +229,32 @@ class BatchToolRequest(Body):
 class JobRequest(OneSource):
     """The body of ``POST /api/v1/jobs``: exactly one of image_base64, image_url and object_key."""
 
-    operation: Annotated[
-        str,
-        AfterValidator(_known_operation),
-        WithJsonSchema({"type": "string", "enum": list(OPERATIONS)}),
-        Field(description="What is asked for; see GET /api/v1/operations."),
-    ]
+    operation: OperationName
     mask_base64: Annotated[
         Base64Picture | None, Field(description="Where to edit: transparent, or white without alpha; base64.")
     ] = None
-    parameters: Annotated[
-        dict[str, Any],
-        WithJsonSchema({"anyOf": [operation.parameters.model_json_schema() for operation in OPERATIONS.values()]}),
-        Field(description="The parameters of the operation."),
-    ] = {}
-    provider: Annotated[ProviderName | None, Field(description="Who shall do it; see GET /api/v1/providers.")] = None
-    callback_url: Annotated[Url | None, Field(description="Where the result is posted to, signed.")] = None
-    metadata: Annotated[
-        dict[Label, Remark], Field(max_length=16, description="Up to 16 texts of your own, given back with the job.")
-    ] = {}
+    parameters: Parameters = Field(default_factory=dict)
+    provider: Provider = None
+    callback_url: CallbackUrl = None
+    metadata: Metadata = Field(default_factory=dict)
     deadline_seconds: Annotated[
         float | None,
         Field(ge=1, le=604_800, allow_inf_nan=False, description="A job not begun by then expires."),
     ] = None
-    retry_possibly_billed: Annotated[
-        bool, Field(description="Ask the provider again when its answer was lost, although it may charge twice.")
-    ] = False
+    retry_possibly_billed: RetryPossiblyBilled = False
+
+
+def checked_parameters(operation: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The parameters that were given, validated as the operation declares them.
+
+    Raises:
+        RefusedError: naming the fields.
+    """
+    try:
+        checked = OPERATIONS[operation].parameters.model_validate(parameters)
+    except ValidationError as error:
+        raise invalid_request(field_errors(error, prefix="/parameters")) from None
+    return checked.model_dump(mode="json", exclude_none=True)
 
 
 class CallbackTestRequest(Body):

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from service.domain.batches import Estimate, Item
+from service.domain.batches import Estimate, Group, Item, ItemStatus
 from service.domain.deliveries import Delivery
-from service.ports.batches import ItemQuery
+from service.ports.batches import GroupQuery, ItemQuery
 from service.ports.ledger import Accepted
 from service.ports.provider import Capabilities
 from service.ports.storage import FileLinks
@@ -38,15 +38,16 @@ class BatchServices:
     Attributes:
         estimate: A submission to what it would be.
         report: Job id to a fresh link to the report.
-        retry: Job id to the new job that does again what failed.
+        retry: Job id and the status of items to the new job that does those again.
     """
 
     estimate: Callable[[BatchSubmission], Awaitable[Estimate]]
     items: Callable[[str, ItemQuery], Awaitable[Sequence[Item]]]
+    groups: Callable[[str, GroupQuery], Awaitable[Sequence[Group]]]
     report: Callable[[str, str], Awaitable[str]]
     pause: Callable[[str, str], Awaitable[JobView]]
     resume: Callable[[str, str], Awaitable[JobView]]
-    retry: Callable[[str, str], Awaitable[JobView]]
+    retry: Callable[[str, str, ItemStatus], Awaitable[JobView]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from service.usecases.control_batch import ControlBatch
 from service.usecases.courtesy import Courtesy
 from service.usecases.head_start import HeadStart
 from service.usecases.listings import Listings
+from service.usecases.messages import Messages
 from service.usecases.quota import Quota
 from service.usecases.read import ReadJobs
 from service.usecases.read_batch import EstimateBatch, ReadBatches
@@ -52,6 +53,7 @@ class Batches:
         metrics: Metrics,
         *,
         admission: Admission,
+        messages: Messages,
         draining: Callable[[], bool],
     ) -> None:
         self._parts = parts
@@ -59,7 +61,12 @@ class Batches:
         listings = Listings(storage=parts.storage, batches=parts.batches)
         plan = _plan(settings, parts)
         self.accept = AcceptBatch(
-            batches=parts.batches, plan=plan, quota=admission.quota, replays=admission.replays, metrics=metrics
+            batches=parts.batches,
+            storage=parts.storage,
+            plan=plan,
+            quota=admission.quota,
+            replays=admission.replays,
+            metrics=metrics,
         )
         self.estimate = EstimateBatch(plan=plan, listings=listings)
         self.read = ReadBatches(
@@ -74,6 +81,7 @@ class Batches:
                 batches=parts.batches,
                 storage=parts.storage,
                 report=WriteReport(batches=parts.batches, storage=parts.storage),
+                messages=messages,
                 metrics=metrics,
                 clock=parts.clock,
                 retention=timedelta(hours=settings.jobs.output_retention_hours),
@@ -103,6 +111,7 @@ def _plan(settings: Settings, parts: Capabilities) -> PlanBatch:
         ledger=parts.ledger,
         storage=parts.storage,
         callbacks=parts.callbacks,
+        fetcher=parts.fetcher,
         providers=parts.providers,
         clock=parts.clock,
         plan=BatchPlan(

@@ -70,10 +70,24 @@ def join(settings: Settings, parts: Capabilities, metrics: Metrics) -> Service:
         quota=Quota(ledger=parts.ledger, clock=parts.clock, max_unfinished=settings.jobs.max_queued_jobs),
         replays=Replays(ledger=parts.ledger, clock=parts.clock),
     )
-    batches = Batches(settings, parts, metrics, admission=admission, draining=lambda: readiness.draining)
-    running = _running(settings, parts, metrics, read, head_start, batches.run)
+    messages = Messages(
+        storage=parts.storage,
+        read=read,
+        document=JobDocuments(settings.server.public_url),
+        link_seconds=link_seconds,
+    )
+    batches = Batches(
+        settings, parts, metrics, admission=admission, messages=messages, draining=lambda: readiness.draining
+    )
+    running = _running(settings, parts, metrics, read, head_start, batches.run, messages)
     control = batches.control(cancel_single=running.cancel, read=read)
-    prune = Prune(ledger=parts.ledger, storage=parts.storage, clock=parts.clock, row_retention=_ROW_RETENTION)
+    prune = Prune(
+        ledger=parts.ledger,
+        batches=parts.batches,
+        storage=parts.storage,
+        clock=parts.clock,
+        row_retention=_ROW_RETENTION,
+    )
     secrets = secrets_by_tenant(settings)
 
     services = Services(
@@ -82,6 +96,7 @@ def join(settings: Settings, parts: Capabilities, metrics: Metrics) -> Service:
         batches=BatchServices(
             estimate=batches.estimate,
             items=batches.read.items,
+            groups=batches.read.groups,
             report=batches.read.report,
             pause=control.pause,
             resume=control.resume,
@@ -140,6 +155,7 @@ def _running(
     read: ReadJobs,
     head_start: HeadStart,
     batch: RunBatch,
+    messages: Messages,
 ) -> _Running:
     edit = edit_picture(
         settings,
@@ -151,12 +167,7 @@ def _running(
     )
     endings = Endings(
         ledger=parts.ledger,
-        messages=Messages(
-            storage=parts.storage,
-            read=read,
-            document=JobDocuments(settings.server.public_url),
-            link_seconds=settings.objects.presign_expires,
-        ),
+        messages=messages,
         metrics=metrics,
         clock=parts.clock,
         retention=timedelta(hours=settings.jobs.output_retention_hours),

@@ -31,6 +31,33 @@ class SkipReason(StrEnum):
     BUDGET = "budget"  # the cost limit was reached
 
 
+class Stage(StrEnum):
+    """What a picture is to its group, which is the pictures of one product."""
+
+    MAIN = "main"  # the first that was named; a picture of no group is one, too
+    SECONDARY = "secondary"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemList:
+    """The pictures that a request named itself, kept as numbered objects of some thousand each.
+
+    Attributes:
+        prefix: What the keys of all of them begin with.
+        parts: How many objects there are, numbered from 1.
+        count: How many pictures they name in all.
+    """
+
+    bucket: str
+    prefix: str
+    parts: int
+    count: int
+
+    def part(self, number: int) -> ObjectRef:
+        """Where one of the objects is."""
+        return ObjectRef(self.bucket, f"{self.prefix}{number:05d}.json")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
     """Which objects a batch works on.
@@ -41,6 +68,7 @@ class Selection:
         max_items: At most so many pictures; None without a limit.
         earlier_job_id: An earlier batch whose items with the status `earlier_status` are listed, not the bucket.
         manifest: A CSV object with bucket and key in its first columns that is listed, not the bucket.
+        named: What the request named itself and is listed, not the bucket.
         skip_existing: Whether what an earlier batch made of the same source in the same way is passed over.
     """
 
@@ -52,7 +80,21 @@ class Selection:
     earlier_job_id: str | None = None
     earlier_status: ItemStatus | None = None
     manifest: ObjectRef | None = None
+    named: ItemList | None = None
     skip_existing: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staging:
+    """How the main picture of a group and its secondary ones are told apart.
+
+    Attributes:
+        main_first: Whether secondary pictures wait for the end, whichever, of their group's main picture.
+        secondary_prompt: What to do with secondary pictures; None is the same as with the main one.
+    """
+
+    main_first: bool = False
+    secondary_prompt: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +110,7 @@ class Batch:
         item_cost_usd: What one picture is expected to cost; None where no price is known.
         item_seconds: How long one picture is expected to take.
         dry_run: Objects are counted only.
+        staging: None where stages make no difference.
         cursor: Where the listing goes on; None at its start.
         listed_at: When the listing came to its end.
         items: Items recorded so far; `settled` of them are final.
@@ -84,6 +127,7 @@ class Batch:
     item_cost_usd: float | None = None
     item_seconds: float = 0.0
     dry_run: bool = False
+    staging: Staging | None = None
     cursor: str | None = None
     listed_at: datetime | None = None
     paused_at: datetime | None = None
@@ -105,17 +149,26 @@ class Batch:
 
     def stream_refs(self) -> tuple[str, ...]:
         """What the work on each stream is called."""
-        return tuple(f"{self.job_id}/{stream}" for stream in range(self.streams))
+        return tuple(stream_ref(self.job_id, stream) for stream in range(self.streams))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """One object that a listing brought; `skip` says why it is passed over at once."""
+    """One picture that a listing brought, an object or a URL; `skip` says why it is passed over at once.
 
-    source: ObjectRef
+    Attributes:
+        group: The product that it belongs to, where the caller named one.
+        name: What its output is named after; None for an object that keeps its path.
+    """
+
+    source: ObjectRef | None = None
+    url: str | None = None
     byte_count: int = 0
     etag: str | None = None
     skip: SkipReason | None = None
+    group: str | None = None
+    name: str | None = None
+    stage: Stage | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +177,8 @@ class Item:
 
     Attributes:
         number: From 1, in the order of the listing.
+        source: The object that goes in; None for a picture that is downloaded from `url`.
+        waits_for: The number of the item that must be final before this one is begun; None once it is.
         target: Where the output goes; None for what was passed over at once.
         run: How often a worker took the item; its writes carry the number, as with jobs.
         due_at: Not to be worked on before this moment.
@@ -131,10 +186,15 @@ class Item:
 
     job_id: str
     number: int
-    source: ObjectRef
+    source: ObjectRef | None
     target: ObjectRef | None
     status: ItemStatus
     due_at: datetime
+    url: str | None = None
+    group: str | None = None
+    name: str | None = None
+    stage: Stage | None = None
+    waits_for: int | None = None
     byte_count: int = 0
     etag: str | None = None
     skip_reason: SkipReason | None = None
@@ -146,6 +206,32 @@ class Item:
     warnings: tuple[str, ...] = ()
     cost_usd: float | None = None
     attempts: tuple[Attempt, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """What its caller knows it by: group and name, or the key."""
+        if self.name is None and self.source is not None:
+            return self.source.key
+        return "/".join(part for part in (self.group, self.name) if part is not None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """How far the pictures of one product are.
+
+    Attributes:
+        main: The state of the main picture; None where the batch has it not.
+        counts: How many pictures have each state.
+    """
+
+    name: str
+    main: ItemStatus | None
+    counts: Mapping[ItemStatus, int]
+
+    @property
+    def finished(self) -> bool:
+        """Whether all of them are final."""
+        return not self.counts.get(ItemStatus.PENDING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +264,11 @@ class Estimate:
     cost_usd: float | None
     seconds: float
     complete: bool = True
+
+
+def stream_ref(job_id: str, stream: int) -> str:
+    """What the work on one stream of a batch is called."""
+    return f"{job_id}/{stream}"
 
 
 def estimated(batch: Batch, *, skipped: int, complete: bool = True) -> Estimate:

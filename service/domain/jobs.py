@@ -36,6 +36,12 @@ class Contract(StrEnum):
     TOOL_OBJECT = "tool_object"
     TOOL_BATCH = "tool_batch"
     JOBS = "jobs"
+    JOBS_BATCH = "jobs_batch"
+
+    @property
+    def is_batch(self) -> bool:
+        """Whether the job is about many pictures."""
+        return self in {Contract.TOOL_BATCH, Contract.JOBS_BATCH}
 
 
 class OutputSource(StrEnum):

@@ -7,9 +7,12 @@ import posixpath
 import re
 import unicodedata
 from collections.abc import Iterator
+from urllib.parse import unquote, urlsplit
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _STEM_CHARACTERS = 80
+_NAME_BYTES = 200  # of one part of a key: file systems take 255, and an output's name has more to it
+_PICTURE_ENDING = re.compile(r"\.(?:png|jpe?g|jfif|webp|avif|gif|bmp|tiff?)$", re.IGNORECASE)
 
 
 def source_key(job_id: str) -> str:
@@ -20,6 +23,11 @@ def source_key(job_id: str) -> str:
 def mask_key(job_id: str) -> str:
     """The key under which the service keeps an uploaded mask."""
     return f"sources/{job_id}.mask"
+
+
+def named_items_prefix(job_id: str) -> str:
+    """What the keys begin with under which the service keeps the pictures that a request named."""
+    return f"{source_key(job_id)}/items-"
 
 
 def output_key(prefix: str, job_id: str, filename: str | None, extension: str) -> str:
@@ -51,6 +59,41 @@ def item_keys(prefix: str, key: str, extension: str) -> Iterator[str]:
     yield f"{prefix}/{key}_modified.{extension}"
     for number in itertools.count(2):
         yield f"{prefix}/{key}_{number}_modified.{extension}"
+
+
+def named_item_keys(prefix: str, group: str | None, name: str, number: int, extension: str) -> Iterator[str]:
+    """The output keys of an item that was named, as `item_keys` gives those of objects.
+
+    Group and name stay: ``{prefix}/SKU-1/front_modified.webp`` for ``front`` or ``front.jpg`` of the group ``SKU-1``.
+    Where another has taken that, the ending of the name is kept, then the item's number is added.
+    """
+    folder = prefix if group is None else f"{prefix}/{group}"
+    stem = _PICTURE_ENDING.sub("", name) or name
+    yield f"{folder}/{stem}_modified.{extension}"
+    yield f"{folder}/{name}_modified.{extension}"
+    yield f"{folder}/{name}_{number}_modified.{extension}"
+    for further in itertools.count(2):
+        yield f"{folder}/{name}_{number}_{further}_modified.{extension}"
+
+
+def is_name(text: str) -> bool:
+    """Whether a text can be one part of a key as it is: a group, or the name of a picture in it."""
+    try:
+        short = 0 < len(text.encode()) <= _NAME_BYTES
+    except UnicodeEncodeError:  # a lone surrogate
+        return False
+    return short and text.isprintable() and text not in {".", ".."} and not {"/", "\\"} & set(text)
+
+
+def name_of_url(url: str) -> str:
+    """What a picture is called that has no name but its URL."""
+    return safe_stem(unquote(urlsplit(url).path))
+
+
+def name_of_key(key: str) -> str:
+    """What a picture is called that has no name but its key."""
+    name = posixpath.basename(key)
+    return name if is_name(name) else safe_stem(name)
 
 
 def safe_stem(filename: str | None) -> str:

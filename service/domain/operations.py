@@ -16,8 +16,8 @@ from service.domain.resizing import MAX_TARGET_SIDE, Fit
 
 OutputFormat = Literal["png", "jpeg", "webp", "avif"]
 
-DONE_BY_SERVICE = frozenset({"target_width", "target_height", "fit"})
-"""Parameters that the service carries out itself on what a provider made, whichever that is."""
+DONE_BY_SERVICE = frozenset({"output_format", "target_width", "target_height", "fit"})
+"""Parameters that the service itself carries out on what a provider made, where that one does not take them."""
 
 
 class EditParameters(BaseModel):

@@ -1,7 +1,8 @@
 """A batch's report, in the manner of the completion reports of S3 Batch Operations.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-examples-reports.html: headerless CSV parts and a
-``manifest.json`` that describes them. Columns of ours follow those of S3. Keys stand as they are, not URL-encoded.
+``manifest.json`` that describes them. Columns of ours follow those of S3. Keys stand as they are, not URL-encoded; a
+picture from the web has no bucket, and its URL as key.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from service.domain.batches import Item, ItemStatus
+from service.domain.batches import Found, Item, ItemStatus, Stage
 from service.domain.jobs import Job, Progress
+from service.domain.keys import is_name, name_of_url
+from service.domain.objects import ObjectRef
 
 COLUMNS = (
     "Bucket",
@@ -31,7 +34,11 @@ COLUMNS = (
     "SHA256",
     "Attempts",
     "EstimatedCost",
+    "Group",
+    "Name",
+    "Stage",
 )
+_OURS = COLUMNS.index("Group")  # from here on it is said what the picture is to its caller
 PART_ROWS = 10_000
 FORMAT = "AfterimageReport_CSV_V1"
 _OK = 200
@@ -72,8 +79,8 @@ def row(item: Item) -> tuple[str, ...]:
     fallback = output.fallback if output else None
     reason = fallback.reason if fallback else item.skip_reason.value if item.skip_reason else ""
     return (
-        item.source.bucket,
-        item.source.key,
+        item.source.bucket if item.source else "",
+        item.source.key if item.source else item.url or "",
         "",
         item.status.value,
         error.code if error else reason,
@@ -86,7 +93,28 @@ def row(item: Item) -> tuple[str, ...]:
         output.sha256 if output else "",
         str(len(item.attempts)),
         "" if item.cost_usd is None else f"{item.cost_usd:.6f}",
+        item.group or "",
+        item.name or "",
+        item.stage or "",
     )
+
+
+def picture_in(row: Sequence[str]) -> Found:
+    """The picture that a row of a report names, or of any CSV with bucket and key in front.
+
+    Of further columns only those are read in which a report says group, name and stage.
+    """
+    bucket, key = (*row, "", "")[:2]
+    group, name, stage = (*row[_OURS:], "", "", "")[:3]
+    found = Found(
+        source=ObjectRef(bucket, key),
+        group=group if is_name(group) else None,
+        name=name if is_name(name) else None,
+        stage=Stage(stage) if stage in set(Stage) else None,
+    )
+    if bucket or not key.startswith(("https://", "http://")):
+        return found
+    return replace(found, source=None, url=key, name=found.name or name_of_url(key))
 
 
 def as_csv(rows: Iterable[Sequence[str]]) -> bytes:
@@ -127,6 +155,6 @@ def manifest(job: Job, progress: Progress, parts: Sequence[PartFile], created_at
 def error_line(item: Item) -> str:
     """What the callback says of an item that was not done by the model."""
     if item.error is not None:
-        return f"{item.source.key}: {item.error.message}"
+        return f"{item.title}: {item.error.message}"
     fallback = item.output.fallback if item.output else None
-    return f"{item.source.key}: edited locally ({fallback.reason if fallback else 'fallback'})"
+    return f"{item.title}: edited locally ({fallback.reason if fallback else 'fallback'})"

@@ -7,13 +7,13 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from service.domain.batches import Batch, Found, Item, ItemEnding
+from service.domain.batches import Batch, Found, Group, Item, ItemEnding
 from service.domain.jobs import Job
-from service.ledger import accepting, batches, items, listing, taking
+from service.ledger import accepting, batches, groups, items, listing, taking
 from service.ledger.database import Database
 from service.ledger.facts import Fact, Facts
 from service.ledger.feed import Feed
-from service.ports.batches import ItemQuery, Place, Taken
+from service.ports.batches import GroupQuery, ItemQuery, Place, Taken
 from service.ports.engine import WorkQueue
 from service.ports.ledger import Accepted, IdempotencyKey
 
@@ -86,6 +86,10 @@ class SqlBatchLedger:
     async def items(self, query: ItemQuery) -> Sequence[Item]:
         """A page of items with their attempts."""
         return await self._facts.read(items.page, query)
+
+    async def groups(self, query: GroupQuery) -> Sequence[Group]:
+        """A page of groups as they stand."""
+        return await self._facts.read(groups.page, query)
 
     async def pause(self, tenant: str, job_id: str, *, now: datetime) -> Batch | None:
         """Begin nothing more until it is resumed."""

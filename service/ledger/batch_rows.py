@@ -12,7 +12,7 @@ from service.domain.jobs import Attempt
 from service.domain.objects import ObjectRef
 
 _BATCH = tuple(field.name for field in fields(Batch))
-_ITEM = tuple(field.name for field in fields(Item) if field.name not in {"source", "target", "attempts"})
+_ITEM = tuple(field.name for field in fields(Item) if field.name not in {"source", "url", "target", "attempts"})
 _ENDING = tuple(field.name for field in fields(ItemEnding) if field.name not in {"usage", "attempt"})
 
 
@@ -29,8 +29,12 @@ def batch_of(row: Row[Any]) -> Batch:
 def found_values(found: Found) -> dict[str, Any]:
     """What a listing brought, as the part of a row of `items` that it settles."""
     return {
-        "source_bucket": found.source.bucket,
-        "source_key": found.source.key,
+        "source_bucket": None if found.source is None else found.source.bucket,
+        "source_key": None if found.source is None else found.source.key,
+        "source_url": found.url,
+        "group": found.group,
+        "name": found.name,
+        "stage": found.stage,
         "byte_count": found.byte_count,
         "etag": found.etag,
         "status": ItemStatus.PENDING if found.skip is None else ItemStatus.SKIPPED,
@@ -45,7 +49,8 @@ def item_of(row: Row[Any], output_bucket: str, attempts: tuple[Attempt, ...] = (
     """The item in a row of `items`."""
     return Item(
         **{name: row._mapping[name] for name in _ITEM},  # noqa: SLF001 - public, despite its name
-        source=ObjectRef(row.source_bucket, row.source_key),
+        source=None if row.source_key is None else ObjectRef(row.source_bucket, row.source_key),
+        url=row.source_url,
         target=None if row.target_key is None else ObjectRef(output_bucket, row.target_key),
         attempts=attempts,
     )

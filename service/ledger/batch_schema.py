@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Float, Index, Integer, String, Table, Text
 
-from service.domain.batches import ItemStatus, Selection, SkipReason
+from service.domain.batches import ItemStatus, Selection, SkipReason, Stage, Staging
 from service.domain.jobs import JobError, Output
 from service.ledger.schema import metadata, of_job, partial
 from service.ledger.types import Document, Moment, one_of
@@ -22,6 +22,7 @@ batches = Table(
     Column("item_cost_usd", Float),
     Column("item_seconds", Float, nullable=False),
     Column("dry_run", Boolean, nullable=False),
+    Column("staging", Document(Staging)),
     Column("cursor", Text),
     Column("listed_at", Moment),
     Column("paused_at", Moment),
@@ -40,8 +41,13 @@ items = Table(
     of_job(primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("stream", Integer, nullable=False),
-    Column("source_bucket", Text, nullable=False),
-    Column("source_key", Text, nullable=False),
+    Column("source_bucket", Text),
+    Column("source_key", Text),
+    Column("source_url", Text),
+    Column("group", Text),
+    Column("name", Text),
+    Column("stage", one_of(Stage)),
+    Column("waits_for", Integer),
     Column("target_key", Text),
     Column("byte_count", BigInteger, nullable=False),
     Column("etag", Text),
@@ -58,7 +64,19 @@ items = Table(
     Column("reserved_usd", Float, nullable=False),
     CheckConstraint("(status = 'pending') = (finished_at IS NULL)", name="finished_at_says_status"),
     CheckConstraint("(status = 'skipped') = (skip_reason IS NOT NULL)", name="reason_once_skipped"),
+    CheckConstraint("(source_key IS NULL) = (source_url IS NOT NULL)", name="one_source"),
+    CheckConstraint("(source_key IS NULL) = (source_bucket IS NULL)", name="bucket_with_key"),
+    CheckConstraint("waits_for IS NULL OR finished_at IS NULL", name="waits_while_pending"),
 )
 Index("items_by_target", items.c.job_id, items.c.target_key, unique=True)
-partial("items_pending", items.c.job_id, items.c.stream, items.c.due_at, items.c.number, where="finished_at IS NULL")
+partial(
+    "items_pending",
+    items.c.job_id,
+    items.c.stream,
+    items.c.due_at,
+    items.c.number,
+    where="finished_at IS NULL AND waits_for IS NULL",
+)
+partial("items_waiting", items.c.job_id, items.c.waits_for, where="waits_for IS NOT NULL")
+partial("items_by_group", items.c.job_id, items.c.group, items.c.stage, items.c.number, where='"group" IS NOT NULL')
 partial("items_succeeded", items.c.source_key, where="status = 'succeeded'")

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from service.domain.batches import Item, ItemEnding, ItemStatus, SkipReason
+from service.domain.batches import Item, ItemEnding, ItemStatus, SkipReason, Stage
 from service.domain.jobs import Attempt, Job
 from service.domain.work import Work
 from service.ledger.batch_rows import item_ending_values, item_of
@@ -18,12 +18,17 @@ from service.ledger.batches import Change, count
 from service.ledger.rows import attempt_of
 from service.ledger.running import end_attempt, held
 from service.ledger.schema import attempts, jobs
+from service.ledger.waiting import release
 from service.ports.batches import ItemQuery
 from service.ports.ledger import LeaseLostError
 
 _IT = (items.c.job_id == bindparam("of_job"), items.c.number == bindparam("of_item"))
 _LOCK_JOB = select(jobs.c.id).where(jobs.c.id == bindparam("of_job")).with_for_update(key_share=True)
-_LOCK = select(items.c.run, items.c.finished_at, items.c.reserved_usd).where(*_IT).with_for_update(key_share=True)
+_LOCK = (
+    select(items.c.number, items.c.run, items.c.finished_at, items.c.stage, items.c.reserved_usd)
+    .where(*_IT)
+    .with_for_update(key_share=True)
+)
 _CHANGE = update(items).where(*_IT)
 
 
@@ -47,7 +52,10 @@ def finish(connection: Connection, job: Job, ending: ItemEnding) -> tuple[bool, 
         cost_usd=ending.cost_usd,
         usage=ending.usage,
     )
-    return True, count(connection, job.id, ended, ending.finished_at)
+    work = count(connection, job.id, ended, ending.finished_at)
+    if row.stage is Stage.MAIN:
+        work += release(connection, job.id, [row.number], ending.finished_at)
+    return True, work
 
 
 def postpone(connection: Connection, job: Job, due_at: datetime) -> None:
@@ -59,10 +67,12 @@ def postpone(connection: Connection, job: Job, due_at: datetime) -> None:
 def cancel(connection: Connection, job: Job, limit: int, now: datetime) -> int:
     """End a portion of the pending items."""
     held(connection, job)
-    pending = select(items.c.number).where(items.c.job_id == job.id, items.c.finished_at.is_(None)).limit(limit)
-    numbers = connection.scalars(pending).all()
+    of_job = select(items.c.number).where(items.c.job_id == job.id)
+    pending = of_job.where(items.c.finished_at.is_(None), items.c.waits_for.is_(None)).limit(limit)
+    waiting = of_job.where(items.c.waits_for.is_not(None)).limit(limit)
+    numbers = connection.scalars(pending).all() or connection.scalars(waiting).all()
     if numbers:
-        change(connection, job.id, numbers, {"status": ItemStatus.CANCELED, "finished_at": now})
+        change(connection, job.id, numbers, {"status": ItemStatus.CANCELED, "finished_at": now, "waits_for": None})
         ended = Change(ended=Counter({ItemStatus.CANCELED: len(numbers)}), settled=len(numbers))
         count(connection, job.id, ended, now)  # whoever cancels goes on to the end of the batch
     return len(numbers)
@@ -79,6 +89,9 @@ def page(connection: Connection, query: ItemQuery) -> Sequence[Item]:
     wanted = select(items).where(items.c.job_id == query.job_id, items.c.number > query.after)
     if query.status is not None:
         wanted = wanted.where(items.c.status == query.status)
+    if query.group is not None:
+        # The same order, for the main picture is the first of its group; only so does the index serve it.
+        wanted = wanted.where(items.c.group == query.group).order_by(items.c.stage)
     rows = connection.execute(wanted.order_by(items.c.number).limit(query.limit)).all()
     if not rows or target is None:
         return ()

@@ -12,12 +12,13 @@ from sqlalchemy import Connection, insert, select, text, update
 
 from service.domain.batches import Batch, Found, ItemStatus, SkipReason
 from service.domain.jobs import Job
-from service.domain.keys import item_keys
+from service.domain.keys import item_keys, named_item_keys
 from service.domain.work import Work
 from service.ledger.batch_rows import found_values
 from service.ledger.batch_schema import batches, items
 from service.ledger.batches import Change, count, find, stream_work
 from service.ledger.running import held
+from service.ledger.waiting import waiting
 from service.ports.ledger import LeaseLostError
 
 _SUCCEEDED = text("items.status = 'succeeded'")  # literally, so that the partial index serves it
@@ -36,7 +37,7 @@ class Page:
 
 def existing(connection: Connection, likeness: str, found: Sequence[Found]) -> frozenset[str]:
     """The keys of which a batch of that likeness made a result from the same version."""
-    versions = {(one.source.bucket, one.source.key): one.etag for one in found if one.etag is not None}
+    versions = {(one.source.bucket, one.source.key): one.etag for one in found if one.source and one.etag is not None}
     query = (
         select(items.c.source_bucket, items.c.source_key, items.c.etag)
         .join(batches, batches.c.job_id == items.c.job_id)
@@ -85,7 +86,8 @@ def add(connection: Connection, job: Job, page: Page, now: datetime) -> tuple[Ba
 
 
 def _insert(connection: Connection, job: Job, batch: Batch, page: Page, now: datetime) -> None:
-    targets = _targets(connection, job, page)
+    targets = _targets(connection, job, page, batch.items + 1)
+    waits = waiting(connection, batch, page.found)
     rows = [
         found_values(one)
         | {
@@ -93,19 +95,22 @@ def _insert(connection: Connection, job: Job, batch: Batch, page: Page, now: dat
             "number": number,
             "stream": number % batch.streams,
             "target_key": target,
+            "waits_for": waits_for,
             "due_at": now,
             "finished_at": None if one.skip is None else now,
         }
-        for number, (one, target) in enumerate(zip(page.found, targets, strict=True), start=batch.items + 1)
+        for number, (one, target, waits_for) in enumerate(
+            zip(page.found, targets, waits, strict=True), start=batch.items + 1
+        )
     ]
     connection.execute(insert(items), rows)
 
 
-def _targets(connection: Connection, job: Job, page: Page) -> Iterator[str | None]:
+def _targets(connection: Connection, job: Job, page: Page, start: int) -> Iterator[str | None]:
     """An output key for each picture that no other item of the batch has; in the order of the listing."""
     candidates = [
-        None if one.skip is not None else item_keys(job.target.key, one.source.key, page.extension)
-        for one in page.found
+        None if one.skip is not None else _keys(job, one, number, page.extension)
+        for number, one in enumerate(page.found, start)
     ]
     first = [None if keys is None else next(keys) for keys in candidates]
     taken = _taken(connection, job.id, (key for key in first if key is not None))
@@ -117,6 +122,12 @@ def _targets(connection: Connection, job: Job, page: Page) -> Iterator[str | Non
         if key is not None:
             taken.add(key)
         yield key
+
+
+def _keys(job: Job, one: Found, number: int, extension: str) -> Iterator[str]:
+    if one.source is not None and one.name is None:
+        return item_keys(job.target.key, one.source.key, extension)
+    return named_item_keys(job.target.key, one.group, one.name or str(number), number, extension)
 
 
 def _taken(connection: Connection, job_id: str, keys: Iterable[str]) -> set[str]:

@@ -21,10 +21,12 @@ from service.ledger.items import attempts_of, change
 from service.ledger.rows import job_of
 from service.ledger.schema import jobs
 from service.ledger.types import at
+from service.ledger.waiting import release
 from service.ports.batches import Place, Taken
 
 _SKIPPED_AT_ONCE = 1000
 _LOCK_JOB = select(jobs).where(jobs.c.id == bindparam("of_job")).with_for_update(key_share=True)
+_PENDING = (items.c.finished_at.is_(None), items.c.waits_for.is_(None))
 _SLACK = 1e-9  # of a US dollar: sums of floats must not cost a picture
 
 
@@ -88,18 +90,14 @@ def take(
 def _due(
     connection: Connection, job_id: str, stream: int, after: Place | None, limit: int, now: datetime
 ) -> Sequence[Row[Any]]:
-    query = select(items).where(
-        items.c.job_id == job_id, items.c.stream == stream, items.c.finished_at.is_(None), items.c.due_at <= now
-    )
+    query = select(items).where(items.c.job_id == job_id, items.c.stream == stream, *_PENDING, items.c.due_at <= now)
     if after is not None:
         query = query.where(tuple_(items.c.due_at, items.c.number) > tuple_(at(after.due_at), literal(after.number)))
     return connection.execute(query.order_by(items.c.due_at, items.c.number).limit(limit)).all()
 
 
 def _next_due_at(connection: Connection, job_id: str, stream: int) -> datetime | None:
-    query = select(func.min(items.c.due_at)).where(
-        items.c.job_id == job_id, items.c.stream == stream, items.c.finished_at.is_(None)
-    )
+    query = select(func.min(items.c.due_at)).where(items.c.job_id == job_id, items.c.stream == stream, *_PENDING)
     return connection.execute(query).scalar()
 
 
@@ -145,4 +143,4 @@ def _skip(connection: Connection, job_id: str, numbers: Sequence[int], now: date
     over = {"status": ItemStatus.SKIPPED, "skip_reason": SkipReason.BUDGET, "finished_at": now}
     change(connection, job_id, numbers, over)
     skipped = Change(ended=Counter({ItemStatus.SKIPPED: len(numbers)}), settled=len(numbers))
-    return count(connection, job_id, skipped, now)
+    return (*count(connection, job_id, skipped, now), *release(connection, job_id, numbers, now))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from service.domain.batches import Batch, Found, Item, ItemEnding, ItemStatus
+from service.domain.batches import Batch, Found, Group, Item, ItemEnding, ItemStatus
 from service.domain.jobs import Job
 from service.ports.ledger import Accepted, IdempotencyKey
 
@@ -49,8 +49,18 @@ class ItemQuery:
 
     job_id: str
     status: ItemStatus | None = None
+    group: str | None = None
     after: int = 0
     limit: int = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupQuery:
+    """Which groups of a batch to read, in the order of their names; `after` is the last name of the page before."""
+
+    job_id: str
+    after: str | None = None
+    limit: int = 100
 
 
 class BatchLedger(Protocol):
@@ -76,6 +86,9 @@ class BatchLedger(Protocol):
     ) -> Batch:
         """Record a page of a listing, where it goes on, and the work on the streams; a dry run keeps the counts alone.
 
+        Where the batch says so, a secondary picture waits for the main one of its group, listed now or before, unless
+        that is final already.
+
         Args:
             extension: Of the outputs; their keys are settled here, each once in the batch.
 
@@ -90,6 +103,8 @@ class BatchLedger(Protocol):
 
     async def finish_item(self, job: Job, ending: ItemEnding) -> bool:
         """Record the final state of an item, the batch's counts and cost, and the work on its end if it was the last.
+
+        Items that waited for it are due from then on.
 
         False when the item was final already.
 
@@ -116,6 +131,10 @@ class BatchLedger(Protocol):
 
     async def items(self, query: ItemQuery) -> Sequence[Item]:
         """A page of items with their attempts."""
+        ...
+
+    async def groups(self, query: GroupQuery) -> Sequence[Group]:
+        """A page of groups as they stand."""
         ...
 
     async def pause(self, tenant: str, job_id: str, *, now: datetime) -> Batch | None:

@@ -10,13 +10,14 @@ import structlog
 from service.domain.batches import Batch, estimated
 from service.domain.deliveries import Body, Delivery
 from service.domain.identifiers import new_delivery_id
-from service.domain.jobs import Ending, Job, JobError, JobStatus
+from service.domain.jobs import Contract, Ending, Job, JobError, JobStatus
 from service.domain.payloads import BatchStatus, BatchToolCallback
 from service.ports.batches import BatchLedger
 from service.ports.clock import Clock
 from service.ports.ledger import Ledger
 from service.ports.storage import Storage, StorageError
 from service.telemetry.metrics import Metrics
+from service.usecases.messages import Messages
 from service.usecases.report import Report, WriteReport
 
 _log = structlog.get_logger()
@@ -42,6 +43,7 @@ class BatchEndings:
         batches: BatchLedger,
         storage: Storage,
         report: WriteReport,
+        messages: Messages,
         metrics: Metrics,
         clock: Clock,
         retention: timedelta,
@@ -51,6 +53,7 @@ class BatchEndings:
         self._batches = batches
         self._storage = storage
         self._report = report
+        self._messages = messages
         self._metrics = metrics
         self._clock = clock
         self._retention = retention
@@ -104,6 +107,8 @@ class BatchEndings:
     async def _delivery(self, job: Job, batch: Batch, ending: Ending, report: Report | None) -> Delivery | None:
         if job.callback_url is None:
             return None
+        if job.contract is not Contract.TOOL_BATCH:
+            return await self._messages.for_ending(job, ending)
         url = None
         if report is not None:
             url = await self._storage.link(

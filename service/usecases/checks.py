@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from service.domain.jobs import Source
 from service.domain.objects import ObjectRef
-from service.domain.operations import DONE_BY_SERVICE
 from service.domain.pictures import PictureFault, PictureRefusedError
 from service.domain.refusals import RefusalCode
 from service.ports.callbacks import CallbackSender
@@ -14,7 +13,7 @@ from service.ports.fetching import Fetcher, ForbiddenURLError
 from service.ports.imaging import Imaging
 from service.ports.provider import Providers
 from service.ports.storage import Storage
-from service.usecases.refusing import check_callback, refused
+from service.usecases.refusing import check_callback, check_provider, refused
 from service.usecases.submissions import InlineSource, LinkedSource, ObjectSource, Submission
 
 
@@ -59,17 +58,9 @@ class Checks:
         return await self._check_source(submission)
 
     def _check_provider(self, submission: Submission) -> None:
-        try:
-            provider = self._providers.choose(submission.operation, submission.provider)
-        except LookupError as error:
-            raise refused(submission, "provider", RefusalCode.UNKNOWN_PROVIDER, str(error)) from error
+        provider = check_provider(submission, submission.operation, self._providers)
         if submission.provider is None:
             return  # what the chosen one does not take is left out with a warning
-        known = provider.capabilities.parameters.get(submission.operation, frozenset())
-        unknown = sorted(set(submission.parameters) - known - DONE_BY_SERVICE)
-        if unknown:
-            detail = f"{provider.name} does not take {', '.join(unknown)}"
-            raise refused(submission, "parameters", RefusalCode.UNSUPPORTED_PARAMETER, detail)
         if submission.mask is not None and provider.capabilities.mask_max_bytes is None:
             raise refused(submission, "mask", RefusalCode.UNSUPPORTED_PARAMETER, f"{provider.name} takes no mask")
 

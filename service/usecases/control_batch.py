@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from service.domain.batches import Batch
-from service.domain.jobs import Contract, Job, JobStatus
+from service.domain.batches import Batch, ItemStatus
+from service.domain.jobs import Job, JobStatus
 from service.domain.refusals import RefusalCode, RefusedError
 from service.domain.work import WorkKind
 from service.ports.batches import BatchLedger
@@ -83,8 +83,8 @@ class ControlBatch:
         await self._batches.resume(tenant, job_id, now=self._clock.now())
         return await self._read.get(tenant, job_id)
 
-    async def retry(self, tenant: str, job_id: str) -> JobView:
-        """A new batch of what failed in this one, otherwise the same.
+    async def retry(self, tenant: str, job_id: str, status: ItemStatus = ItemStatus.FAILED) -> JobView:
+        """A new batch of what failed, or fell back, in this one; otherwise the same.
 
         Raises:
             RefusedError: ``not_found``, or why the batch cannot be accepted.
@@ -101,7 +101,14 @@ class ControlBatch:
                 output_prefix=batch.output_prefix,
                 concurrency=batch.concurrency,
                 max_cost_usd=batch.max_cost_usd,
-                only_failed_of=job_id,
+                only_failed_of=None if status is ItemStatus.FALLBACK else job_id,
+                redo_fallbacks_of=job_id if status is ItemStatus.FALLBACK else None,
+                staging=batch.staging,
+                contract=job.contract,
+                parameters=job.parameters,
+                provider=job.provider,
+                metadata=job.metadata,
+                retry_possibly_billed=job.retry_possibly_billed,
                 callback_url=job.callback_url,
             )
         )
@@ -117,7 +124,7 @@ class ControlBatch:
         if job is None:
             raise _missing(job_id)
         batch = await self._batches.batch(tenant, job_id)
-        if batch is None or job.contract is not Contract.TOOL_BATCH:
+        if batch is None:
             raise RefusedError(RefusalCode.INVALID_REQUEST, "this job is no batch")
         return job, batch
 

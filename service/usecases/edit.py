@@ -23,7 +23,8 @@ from service.usecases.outputs import Kept, Outputs
 from service.usecases.sources import LoadedSource, SourceError, Sources
 
 _log = structlog.get_logger()
-_AGAIN_SECONDS = 5.0  # until a source or the storage that was away is tried again
+_AGAIN_SECONDS = 5.0  # until a source or the storage that was away is tried again; twice as long each time
+_MOST_AGAIN_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +89,8 @@ class EditPicture:
 
     def _again(self, job: Job, error: JobError, wait_seconds: float | None = None) -> Again | JobError:
         now = self._clock.now()
-        again_at = now + timedelta(seconds=wait_seconds or _AGAIN_SECONDS)
+        backoff = min(_AGAIN_SECONDS * 2.0 ** min(job.run - 1, 10), _MOST_AGAIN_SECONDS)
+        again_at = now + timedelta(seconds=wait_seconds or backoff)
         return Again(again_at) if error.retryable and again_at < self._deadline(job, now) else error
 
     async def _settle(self, job: Job, kept: Kept | None) -> Job:

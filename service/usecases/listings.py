@@ -7,11 +7,13 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from service.domain.batches import Batch, Found, Selection, SkipReason
+from service.domain.batches import Batch, Found, ItemList, Selection, SkipReason
 from service.domain.objects import ObjectRef
+from service.domain.reports import picture_in
 from service.domain.selecting import KeyFilter, may_be_picture
 from service.ports.batches import BatchLedger, ItemQuery
 from service.ports.storage import Storage, StorageError
+from service.usecases.named_items import NamedItems
 
 _PAGE_ITEMS = 1000
 _MANIFEST_BYTES = 64 * 1024 * 1024
@@ -26,11 +28,12 @@ class Page:
 
 
 class Listings:
-    """Reads buckets, manifests and what is recorded of earlier batches."""
+    """Reads buckets, manifests, what requests named themselves, and what is recorded of earlier batches."""
 
     def __init__(self, *, storage: Storage, batches: BatchLedger) -> None:
         self._storage = storage
         self._batches = batches
+        self._named = NamedItems(storage=storage)
 
     async def page(self, batch: Batch) -> Page:
         """The next page of what a batch selects, with what is to be passed over marked so.
@@ -39,6 +42,8 @@ class Listings:
             StorageError: the bucket or the manifest cannot be read.
         """
         selection = batch.selection
+        if selection.named is not None:
+            return await self._of_named(selection.named, batch.cursor)
         if selection.earlier_job_id is not None:
             page = await self._of_earlier(selection, selection.earlier_job_id, batch.cursor)
         elif selection.manifest is not None:
@@ -46,11 +51,13 @@ class Listings:
         else:
             page = await self._of_bucket(selection, batch.cursor)
         wanted = KeyFilter(selection)
-        found = [_named(one) for one in page.found if wanted(one.source.key)]
+        found = [_judged(one) for one in page.found if one.source is None or wanted(one.source.key)]
         if selection.skip_existing:
             there = await self._batches.existing(batch.likeness, found)
             found = [
-                replace(one, skip=SkipReason.EXISTS) if one.skip is None and one.source.key in there else one
+                replace(one, skip=SkipReason.EXISTS)
+                if one.skip is None and one.source and one.source.key in there
+                else one
                 for one in found
             ]
         return _within(found, page.cursor, batch.room)
@@ -64,40 +71,55 @@ class Listings:
         query = ItemQuery(job_id=job_id, status=selection.earlier_status, after=int(cursor or 0), limit=_PAGE_ITEMS)
         items = await self._batches.items(query)
         found = tuple(
-            Found(source=item.source, byte_count=item.byte_count, etag=item.etag)
+            Found(
+                source=item.source,
+                url=item.url,
+                byte_count=item.byte_count,
+                etag=item.etag,
+                group=item.group,
+                name=item.name,
+                stage=item.stage,
+            )
             for item in items
-            if item.source.key.startswith(selection.prefix)
+            if item.source is None or item.source.key.startswith(selection.prefix)
         )
         return Page(found, str(items[-1].number) if len(items) == _PAGE_ITEMS else None)
+
+    async def _of_named(self, named: ItemList, cursor: str | None) -> Page:
+        number = int(cursor or 1)
+        found = await self._named.read(named, number)
+        return Page(found, str(number + 1) if number < named.parts else None)
 
     async def _of_manifest(self, manifest: ObjectRef, cursor: str | None) -> Page:
         start = int(cursor or 0)
         text = (await self._storage.get(manifest, max_bytes=_MANIFEST_BYTES)).data.decode("utf-8-sig", "replace")
         found: list[Found] = []
-        for number, ref in enumerate(_rows(text)):
+        for number, one in enumerate(_rows(text)):
             if number < start:
                 continue
             if len(found) == _PAGE_ITEMS:
                 return Page(tuple(found), str(number))
-            if ref.bucket not in self._storage.buckets:
+            if one.source is not None and one.source.bucket not in self._storage.buckets:
                 raise StorageError(
-                    f"row {number + 1} of the manifest names {ref.bucket!r}, which is no configured bucket",
+                    f"row {number + 1} of the manifest names {one.source.bucket!r}, which is no configured bucket",
                     code="invalid_manifest",
                     transient=False,
                 )
-            found.append(Found(source=ref))
+            found.append(one)
         return Page(tuple(found), None)
 
 
-def _rows(text: str) -> Iterator[ObjectRef]:
-    """Bucket and key of each row; further columns, as reports have them, are not read."""
+def _rows(text: str) -> Iterator[Found]:
     for row in csv.reader(io.StringIO(text, newline="")):
         if row:
-            yield ObjectRef(row[0], row[1] if len(row) > 1 else "")
+            yield picture_in(row)
 
 
-def _named(found: Found) -> Found:
-    return found if may_be_picture(found.source.key) else replace(found, skip=SkipReason.NOT_A_PICTURE)
+def _judged(found: Found) -> Found:
+    """By its key, unless somebody has named it: then its bytes decide."""
+    if found.source is None or found.name is not None or may_be_picture(found.source.key):
+        return found
+    return replace(found, skip=SkipReason.NOT_A_PICTURE)
 
 
 def _within(found: Sequence[Found], cursor: str | None, room: int | None) -> Page:

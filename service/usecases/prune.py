@@ -9,9 +9,11 @@ import structlog
 from service.domain.jobs import Job
 from service.domain.objects import ObjectRef
 from service.domain.work import Again, Work, WorkKind
+from service.ports.batches import BatchLedger
 from service.ports.clock import Clock
 from service.ports.ledger import Ledger
 from service.ports.storage import Storage
+from service.usecases.named_items import NamedItems
 
 _log = structlog.get_logger()
 _EVERY = timedelta(minutes=1)
@@ -23,9 +25,13 @@ class Prune:
 
     REF = "prune"
 
-    def __init__(self, *, ledger: Ledger, storage: Storage, clock: Clock, row_retention: timedelta) -> None:
+    def __init__(
+        self, *, ledger: Ledger, batches: BatchLedger, storage: Storage, clock: Clock, row_retention: timedelta
+    ) -> None:
         self._ledger = ledger
+        self._batches = batches
         self._storage = storage
+        self._named = NamedItems(storage=storage)
         self._clock = clock
         self._row_retention = row_retention
 
@@ -53,3 +59,6 @@ class Prune:
         for ref in refs:
             if ref is not None:
                 await self._storage.delete(ref)
+        batch = await self._batches.batch(None, job.id) if job.contract.is_batch else None
+        if batch is not None and batch.selection.named is not None:
+            await self._named.remove(batch.selection.named)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from service.domain.batches import Batch
 from service.domain.deliveries import Delivery
-from service.domain.jobs import Contract, Job, JobStatus, Output
+from service.domain.jobs import Job, JobStatus, Output
 from service.domain.refusals import RefusalCode, RefusedError
 from service.ports.batches import BatchLedger
 from service.ports.clock import Clock
@@ -66,7 +66,7 @@ class ReadJobs:
             output_url_expires_at=expires_at,
             queue_position=await self._ledger.queue_position(job.id) if queued else None,
             callback=deliveries[-1] if deliveries else None,
-            batch=await self._batches.batch(None, job.id) if job.contract is Contract.TOOL_BATCH else None,
+            batch=await self._batches.batch(None, job.id) if job.contract.is_batch else None,
         )
 
     async def wait(self, tenant: str, job_id: str, seconds: float) -> JobView:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from service.domain.batches import Estimate, Item, estimated
+from service.domain.batches import Estimate, Group, Item, estimated
 from service.domain.jobs import Job
 from service.domain.objects import ObjectRef
 from service.domain.refusals import RefusalCode, RefusedError
 from service.domain.reports import manifest_key
-from service.ports.batches import BatchLedger, ItemQuery
+from service.ports.batches import BatchLedger, GroupQuery, ItemQuery
 from service.ports.ledger import Ledger
 from service.ports.storage import Storage
 from service.usecases.accept_batch import PlanBatch
@@ -37,6 +37,15 @@ class ReadBatches:
         """
         await self._job(tenant, query.job_id)
         return await self._batches.items(query)
+
+    async def groups(self, tenant: str, query: GroupQuery) -> Sequence[Group]:
+        """A page of the groups of a batch, as far as they are known; most batches have none.
+
+        Raises:
+            RefusedError: ``not_found``.
+        """
+        await self._job(tenant, query.job_id)
+        return await self._batches.groups(query)
 
     async def report(self, tenant: str, job_id: str) -> str:
         """A fresh link to the description of a batch's report.
@@ -73,8 +82,10 @@ class EstimateBatch:
             RefusedError: the request could not be a batch.
             StorageError: the bucket cannot be listed.
         """
-        _, batch = await self._plan(submission)
-        skipped = 0
+        planned = await self._plan(submission)
+        batch, skipped = planned.batch, 0
+        if planned.named:
+            return estimated(replace(batch, pictures=len(planned.named)), skipped=skipped)
         for _ in range(_MOST_PAGES):
             page = await self._listings.page(batch)
             wanted = [one for one in page.found if one.skip is None]

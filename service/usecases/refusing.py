@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from service.domain.operations import DONE_BY_SERVICE
 from service.domain.refusals import FieldError, RefusalCode, RefusedError
 from service.ports.callbacks import CallbackSender
 from service.ports.fetching import ForbiddenURLError
+from service.ports.provider import Provider, Providers
 from service.usecases.submissions import BatchSubmission, Submission
 
 
@@ -26,3 +28,21 @@ def check_callback(submission: Submission | BatchSubmission, callbacks: Callback
         callbacks.check(submission.callback_url)
     except ForbiddenURLError as error:
         raise refused(submission, "callback_url", RefusalCode.INVALID_CALLBACK_URL, str(error)) from error
+
+
+def check_provider(submission: Submission | BatchSubmission, operation: str, providers: Providers) -> Provider:
+    """Who will do it, checked to take the parameters where the caller has named it.
+
+    Raises:
+        RefusedError: there is no such provider, or it does not take a parameter.
+    """
+    try:
+        provider = providers.choose(operation, submission.provider)
+    except LookupError as error:
+        raise refused(submission, "provider", RefusalCode.UNKNOWN_PROVIDER, str(error)) from error
+    known = provider.capabilities.parameters.get(operation, frozenset())
+    unknown = sorted(set(submission.parameters) - known - DONE_BY_SERVICE)
+    if unknown and submission.provider is not None:  # the chosen one is not given what it does not take, with a warning
+        detail = f"{provider.name} does not take {', '.join(unknown)}"
+        raise refused(submission, "parameters", RefusalCode.UNSUPPORTED_PARAMETER, detail)
+    return provider

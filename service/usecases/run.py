@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import structlog
 
-from service.domain.jobs import Contract, Job, JobError
+from service.domain.jobs import Job, JobError
 from service.domain.work import Again, Work
 from service.ports.clock import Clock
 from service.ports.ledger import LeaseLostError, Ledger
@@ -52,7 +52,7 @@ class RunJob:
                 return None
 
     async def _run(self, job: Job) -> Again | None:
-        if job.contract is Contract.TOOL_BATCH:
+        if job.contract.is_batch:
             return await self._batch(job)
         if job.cancel_requested_at is not None:
             await self._endings.canceled(job)

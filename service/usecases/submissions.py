@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from service.domain.batches import Staging
 from service.domain.jobs import Contract
 from service.ports.ledger import IdempotencyKey
 
@@ -59,15 +60,32 @@ class Submission:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NamedPicture:
+    """One picture of many that a request names.
+
+    Attributes:
+        pointer: Where it stood in the body, as a JSON pointer.
+    """
+
+    source: LinkedSource | ObjectSource
+    pointer: str
+    group: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BatchSubmission:
     """One request for a batch, syntactically valid. None means as configured, or without a limit.
 
     Attributes:
+        contract: Says which callback it is owed.
         include: Globs of which a key must match one; empty means every key.
         exclude: Globs of which a key must match none.
         only_failed_of: An earlier batch; only what failed in it is done.
         redo_fallbacks_of: An earlier batch; only what fell back in it is done.
         manifest: Key of a CSV in the bucket that names the pictures, one a row: bucket and key in front.
+        pictures: What the request names itself, in place of a bucket.
+        staging: What makes a difference between main and secondary pictures.
         pointers: As in `Submission`.
     """
 
@@ -87,6 +105,13 @@ class BatchSubmission:
     only_failed_of: str | None = None
     redo_fallbacks_of: str | None = None
     manifest: str | None = None
+    pictures: tuple[NamedPicture, ...] = ()
+    staging: Staging | None = None
+    contract: Contract = Contract.TOOL_BATCH
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    provider: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    retry_possibly_billed: bool = False
     callback_url: str | None = None
     idempotency: IdempotencyKey | None = None
     pointers: Mapping[str, str] = field(default_factory=dict)

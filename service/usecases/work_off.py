@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import structlog
 
-from service.domain.batches import Batch, Item, ItemEnding, ItemStatus, SkipReason
+from service.domain.batches import Batch, Item, ItemEnding, ItemStatus, SkipReason, Stage, Staging
 from service.domain.jobs import Job, JobError, OutputSource, Source
 from service.domain.pictures import PictureFault
 from service.domain.work import Again, Work
@@ -69,6 +69,7 @@ class _Stream:
         leave: Callable[[timedelta], bool],
     ) -> None:
         self._job_id = batch.job_id
+        self._staging = batch.staging or Staging()
         self._number = number
         self._share = batch.concurrency // batch.streams + (number < batch.concurrency % batch.streams)
         self._batches = batches
@@ -138,14 +139,14 @@ class _Stream:
             # What was there is skipped; there may be more behind it.
 
     async def _work_on(self, job: Job, item: Item) -> None:
-        narrowed = _narrowed(job, item)
+        narrowed = _narrowed(job, item, self._staging)
         with structlog.contextvars.bound_contextvars(item=item.number):
             try:
                 result = await self._edited(narrowed)
                 if isinstance(result, Again):
                     await self._batches.postpone_item(narrowed, result.due_at)
                 else:
-                    await self._batches.finish_item(narrowed, _ending(result, self._clock))
+                    await self._batches.finish_item(narrowed, _ending(item, result, self._clock))
             except LeaseLostError:
                 _log.warning("another worker has taken the item")
 
@@ -166,13 +167,15 @@ class _Stream:
         await asyncio.gather(*self._in_work, return_exceptions=True)
 
 
-def _narrowed(job: Job, item: Item) -> Job:
+def _narrowed(job: Job, item: Item, staging: Staging) -> Job:
     """The job as if it were about this one picture."""
     assert item.target is not None  # noqa: S101 - only what was passed over has none
+    secondary = staging.secondary_prompt if item.stage is Stage.SECONDARY else None
     return replace(
         job,
         item=item.number,
-        source=Source(object=item.source, byte_count=item.byte_count),
+        prompt=secondary or job.prompt,
+        source=Source(object=item.source, url=item.url, byte_count=item.byte_count),
         target=item.target,
         run=item.run,
         started_at=item.started_at,
@@ -181,10 +184,10 @@ def _narrowed(job: Job, item: Item) -> Job:
     )
 
 
-def _ending(result: Kept | JobError, clock: Clock) -> ItemEnding:
+def _ending(item: Item, result: Kept | JobError, clock: Clock) -> ItemEnding:
     now = clock.now()
     if isinstance(result, JobError):
-        if result.code == PictureFault.NOT_A_PICTURE:
+        if result.code == PictureFault.NOT_A_PICTURE and item.name is None:  # what was named is missed
             reason = SkipReason.NOT_A_PICTURE
             return ItemEnding(status=ItemStatus.SKIPPED, finished_at=now, skip_reason=reason, error=result)
         return ItemEnding(status=ItemStatus.FAILED, finished_at=now, error=result)

@@ -13,14 +13,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from service.api.services import BatchServices, Services, StorageDescription
-from service.domain.batches import Batch, Estimate, Item
+from service.domain.batches import Batch, Estimate, Group, Item, ItemStatus
 from service.domain.deliveries import Body, Delivery, DeliveryAttempt, DeliveryState
 from service.domain.identifiers import new_delivery_id, new_job_id
 from service.domain.jobs import Job, JobStatus, Output, OutputSource
 from service.domain.objects import ObjectRef
 from service.domain.pictures import PictureFormat
 from service.domain.refusals import RefusalCode, RefusedError
-from service.ports.batches import ItemQuery
+from service.ports.batches import GroupQuery, ItemQuery
 from service.ports.imaging import SourceLimits
 from service.ports.ledger import Accepted, IdempotencyKey, JobQuery
 from service.ports.provider import Capabilities
@@ -115,6 +115,8 @@ class World:
         self.submissions: list[Submission] = []
         self.batches: list[BatchSubmission] = []
         self.items: list[Item] = []
+        self.groups: list[Group] = []
+        self.retried: list[tuple[str, ItemStatus]] = []
         self.queries: list[ItemQuery] = []
         self.tested: list[tuple[str, str]] = []
         self.refusal: Exception | None = None
@@ -128,10 +130,11 @@ class World:
             batches=BatchServices(
                 estimate=self._estimate,
                 items=self._items,
+                groups=self._groups,
                 report=self._report,
                 pause=self._cancel,
                 resume=self._cancel,
-                retry=self._cancel,
+                retry=self._retry,
             ),
             read=ReadJobs(
                 ledger=self.ledger,
@@ -175,6 +178,13 @@ class World:
     async def _items(self, tenant: str, query: ItemQuery) -> Sequence[Item]:
         self.queries.append(query)
         return [item for item in self.items if item.number > query.after][: query.limit]
+
+    async def _groups(self, tenant: str, query: GroupQuery) -> Sequence[Group]:
+        return [group for group in self.groups if group.name > (query.after or "")][: query.limit]
+
+    async def _retry(self, tenant: str, job_id: str, status: ItemStatus) -> JobView:
+        self.retried.append((job_id, status))
+        return await self._cancel(tenant, job_id)
 
     async def _report(self, tenant: str, job_id: str) -> str:
         return f"https://store.example/{tenant}/{job_id}/manifest.json"
