@@ -1,1 +1,1 @@
-"""The engine for one process: an asyncio loop over due work in the ledger's database."""
+"""Engines: `embedded` for one process over the ledger's own table, `procrastinate` for any number of them on Postgres."""

@@ -31,10 +31,14 @@ class Flight:
         """Note that the work must run once more."""
         self.again_at = due_at if self.again_at is None else min(self.again_at, due_at)
 
-    async def interrupt(self) -> None:
-        """Cancel the handler, once, and wait until it has let go; one that has not begun will not."""
+    def cancel(self) -> None:
+        """Cancel the handler, once; one that has not begun will not."""
         if not self.interrupted and not self.left.is_set():
             self.interrupted = True
             if self.handling is not None:
                 self.handling.cancel()
+
+    async def interrupt(self) -> None:
+        """Cancel the handler and wait until it has let go."""
+        self.cancel()
         await self.left.wait()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,9 +16,19 @@ import pytest
 from service.domain.work import Again, Work, WorkKind
 from service.engine.backoff import Backoff
 from service.engine.embedded import EmbeddedEngine
+from service.engine.procrastinate import ProcrastinateEngine
+from service.engine.queue import Queue
+from service.engine.queue_schema import migrate_queue
+from service.engine.watch import Rhythm
+from service.ledger.database import Database
+from service.ledger.migration import migrate_postgres
+from service.ledger.postgres import PostgresDatabase
+from service.ledger.postgres_connections import connection_parameters
 from service.ports.engine import Engine, Handler, WorkQueue
 from tests.contract.ledger_suite import SystemClock, sqlite_home
 
+RHYTHM = Rhythm(beat_seconds=0.2, silent_seconds=2)
+BACKOFF = Backoff(first_seconds=0.05, longest_seconds=0.2)
 CONCURRENCY = {WorkKind.JOB: 4, WorkKind.SHARD: 1, WorkKind.DELIVERY: 1000, WorkKind.HOUSEKEEPING: 1}
 
 
@@ -30,9 +40,15 @@ class QueueingEngine(Engine, WorkQueue, Protocol):
 class EngineHome:
     """Engines over one database, one at a time."""
 
-    hand_over: Callable[..., Awaitable[None]]  # any number of pieces, in one transaction as a ledger does it
-    build: Callable[[], QueueingEngine]
+    database: Database
+    build: Callable[[], Awaitable[QueueingEngine]]
     engine: QueueingEngine
+
+    async def hand_over(self, *work: Work) -> None:
+        """Queue any number of pieces in one transaction, as a ledger does it."""
+        await self.database.write(
+            lambda connection: self.engine.defer(connection, work), lambda _: self.engine.committed(work)
+        )
 
     async def start(self, **handlers: Handler) -> None:
         """Start with handlers given by the names of their kinds in small letters."""
@@ -41,26 +57,40 @@ class EngineHome:
     async def restart(self, **handlers: Handler) -> None:
         """Stop at once and go on as a new process would."""
         await self.engine.stop(grace_seconds=0)
-        self.engine = self.build()
+        self.engine = await self.build()
         await self.start(**handlers)
 
 
 @asynccontextmanager
 async def embedded_home(folder: Path) -> AsyncIterator[EngineHome]:
     async with sqlite_home(folder) as ledger_home:
-        backoff = Backoff(first_seconds=0.05, longest_seconds=0.2)
 
-        def build() -> EmbeddedEngine:
+        async def build() -> EmbeddedEngine:
             return EmbeddedEngine(
-                store=ledger_home.store, clock=SystemClock(), concurrency=CONCURRENCY, backoff=backoff
+                store=ledger_home.store, clock=SystemClock(), concurrency=CONCURRENCY, backoff=BACKOFF
             )
 
-        async def hand_over(*work: Work) -> None:
-            await ledger_home.database.write(
-                lambda connection: home.engine.defer(connection, work), lambda _: home.engine.committed(work)
+        home = EngineHome(ledger_home.database, build, await build())
+        yield home
+        await home.engine.stop(grace_seconds=0)
+
+
+@asynccontextmanager
+async def procrastinate_home(url: str, *, rhythm: Rhythm = RHYTHM) -> AsyncIterator[EngineHome]:
+    await asyncio.to_thread(migrate_postgres, url, migrate_queue)
+    async with AsyncExitStack() as stack:
+        database = PostgresDatabase(url)
+        stack.push_async_callback(database.close)
+
+        async def build() -> ProcrastinateEngine:
+            queue = Queue(connection_parameters(url))
+            await queue.open()
+            stack.push_async_callback(queue.close)
+            return ProcrastinateEngine(
+                queue=queue, clock=SystemClock(), concurrency=CONCURRENCY, backoff=BACKOFF, rhythm=rhythm
             )
 
-        home = EngineHome(hand_over, build, build())
+        home = EngineHome(database, build, await build())
         yield home
         await home.engine.stop(grace_seconds=0)
 
@@ -68,9 +98,13 @@ async def embedded_home(folder: Path) -> AsyncIterator[EngineHome]:
 class EngineSuite:
     """Tests that inherit this run on every engine."""
 
-    @pytest.fixture(params=[embedded_home], ids=["embedded"])
+    @pytest.fixture(params=["embedded", "procrastinate"])
     async def home(self, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[EngineHome]:
-        async with request.param(tmp_path) as home:
+        if request.param == "embedded":
+            opened = embedded_home(tmp_path)
+        else:
+            opened = procrastinate_home(request.getfixturevalue("empty_postgres_url"))
+        async with opened as home:
             yield home
 
 

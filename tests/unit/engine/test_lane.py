@@ -101,3 +101,14 @@ async def test_an_earlier_moment_brings_the_awakening_forward(home: EngineHome) 
     await home.hand_over(due("sooner", in_seconds=0.05))
     await until(lambda: recorder.called == ["sooner"] and home.engine.in_flight() == {WorkKind.JOB: 0})
     assert await home.engine.depth() == {WorkKind.JOB: 1}
+
+
+async def test_a_handler_that_has_not_begun_does_not_begin(home: EngineHome) -> None:
+    recorder = Recorder()
+    await home.start(job=recorder)
+    await home.hand_over(due("b"), due("a", in_seconds=60))
+    await until(lambda: recorder.called == ["b"] and home.engine.in_flight()[WorkKind.JOB] == 0)
+    home.engine.committed([due("a")])
+    await home.engine.interrupt(WorkKind.JOB, "a")
+    assert recorder.called == ["b"]
+    await until(lambda: recorder.called == ["b", "a"])

@@ -1,0 +1,78 @@
+"""The watch of a worker: it tells that it lives, and takes over what others left behind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import structlog
+from procrastinate.jobs import Job as Entry
+
+from service.engine.flight import Flight
+from service.engine.queue import Queue
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rhythm:
+    """How often a worker tells that it lives, and after how long a silence its work is taken over."""
+
+    beat_seconds: float = 5.0
+    silent_seconds: float = 30.0
+
+
+class Watch:
+    """Heartbeats, and with each a look at what no longer runs although the queue says so.
+
+    That is the work of workers that died, were stopped or cut off; and this worker's own where an answer of the
+    database was lost, so that an entry is noted as running which nobody here runs.
+
+    Args:
+        flights: What runs in this process, by the id of its entry.
+        found: Called when there may be something to take.
+    """
+
+    def __init__(
+        self, queue: Queue, rhythm: Rhythm, *, flights: Callable[[], Mapping[int, Flight]], found: Callable[[], None]
+    ) -> None:
+        self._queue = queue
+        self._rhythm = rhythm
+        self._flights = flights
+        self._found = found
+        self._unknown: set[int | None] = set()
+
+    async def keep(self) -> None:
+        """Go on until canceled."""
+        while True:
+            try:
+                # First the heartbeat: who was stopped for a while must not be the next to find itself silent.
+                await self._queue.beat()
+                await self._take_over()
+                await self._stop_aborted()
+            except Exception:  # noqa: BLE001 - the database may well be back in a moment
+                _log.exception("the queue cannot be watched")
+            await asyncio.sleep(self._rhythm.beat_seconds)
+
+    async def _take_over(self) -> None:
+        abandoned = [*await self._queue.abandoned(silent_seconds=self._rhythm.silent_seconds), *await self._mislaid()]
+        for entry in abandoned:
+            if entry.id not in self._flights() and await self._queue.put_back(entry, due_at=None):
+                _log.warning("work is taken over", kind=entry.queue, ref=entry.task_kwargs["ref"])
+        if abandoned:
+            self._found()
+
+    async def _mislaid(self) -> list[Entry]:
+        """What this worker should run and does not; known only the second time, as it may be about to begin."""
+        unknown = {entry.id: entry for entry in await self._queue.taken() if entry.id not in self._flights()}
+        mislaid = [entry for entry_id, entry in unknown.items() if entry_id in self._unknown]
+        self._unknown = set(unknown)
+        return mislaid
+
+    async def _stop_aborted(self) -> None:
+        flights = self._flights()
+        if flights:
+            for entry_id in await self._queue.to_abort():
+                if (flight := flights.get(entry_id)) is not None:
+                    flight.cancel()
