@@ -78,5 +78,6 @@ partial(
     where="finished_at IS NULL AND waits_for IS NULL",
 )
 partial("items_waiting", items.c.job_id, items.c.waits_for, where="waits_for IS NOT NULL")
-partial("items_by_group", items.c.job_id, items.c.group, items.c.stage, items.c.number, where='"group" IS NOT NULL')
+partial("items_by_group", items.c.job_id, items.c.group, items.c.number, where='"group" IS NOT NULL')
+partial("items_mains", items.c.job_id, items.c.group, where="finished_at IS NULL AND stage = 'main'")
 partial("items_succeeded", items.c.source_key, where="status = 'succeeded'")

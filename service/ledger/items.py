@@ -90,8 +90,7 @@ def page(connection: Connection, query: ItemQuery) -> Sequence[Item]:
     if query.status is not None:
         wanted = wanted.where(items.c.status == query.status)
     if query.group is not None:
-        # The same order, for the main picture is the first of its group; only so does the index serve it.
-        wanted = wanted.where(items.c.group == query.group).order_by(items.c.stage)
+        wanted = wanted.where(items.c.group == query.group)
     rows = connection.execute(wanted.order_by(items.c.number).limit(query.limit)).all()
     if not rows or target is None:
         return ()

@@ -79,4 +79,5 @@ def _indices() -> None:
         **_where("finished_at IS NULL AND waits_for IS NULL"),
     )
     op.create_index("items_waiting", "items", ["job_id", "waits_for"], **_where("waits_for IS NOT NULL"))
-    op.create_index("items_by_group", "items", ["job_id", "group", "stage", "number"], **_where('"group" IS NOT NULL'))
+    op.create_index("items_by_group", "items", ["job_id", "group", "number"], **_where('"group" IS NOT NULL'))
+    op.create_index("items_mains", "items", ["job_id", "group"], **_where("finished_at IS NULL AND stage = 'main'"))
