@@ -71,7 +71,9 @@ class PillowImaging:
     async def prepare(self, data: bytes, limits: SourceLimits) -> Prepared:
         """Make a source ready for a provider."""
         info = inspect(data, self._accepted)
-        return await self._pool.run(Prepare(data=data, info=info, max_pixels=self._limits.max_pixels, limits=limits))
+        request = Prepare(data=data, info=info, max_pixels=self._limits.max_pixels, limits=limits)
+        as_it_came = Picture(data=data, format=info.format, width=info.width, height=info.height)
+        return await self._pool.run(request) or Prepared(picture=as_it_came)
 
     async def prepare_mask(self, mask: bytes, *, width: int, height: int, max_bytes: int) -> Picture:
         """Make a mask ready for a provider."""

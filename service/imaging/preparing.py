@@ -30,20 +30,23 @@ class _Try:
     scale: float = 1.0
 
 
-def prepare(request: Prepare) -> Prepared:
-    """See `service.ports.imaging.Imaging.prepare`."""
+def prepare(request: Prepare) -> Prepared | None:
+    """See `service.ports.imaging.Imaging.prepare`; None when the picture is fine as it came."""
     limits = request.limits
     intact = intact_jpeg(request.data, request.info, request.max_pixels)
     if intact is not None and _acceptable(intact, request.info, limits):
-        return _as_it_came(intact, request.info)
+        return _without_metadata(intact, request)
     decoded = decode(request.data, request.info, request.max_pixels)
     if decoded.bare is not None and not decoded.changes and _acceptable(decoded.bare, request.info, limits):
-        return _as_it_came(decoded.bare, request.info)
+        return _without_metadata(decoded.bare, request)
     picture = _encoded(decoded.image, _tries(decoded.image, request), limits)
     return Prepared(picture=picture, changes=(*decoded.changes, *_changes(decoded, picture, request.info)))
 
 
-def _as_it_came(data: bytes, info: PictureInfo) -> Prepared:
+def _without_metadata(data: bytes, request: Prepare) -> Prepared | None:
+    if data == request.data:
+        return None
+    info = request.info
     return Prepared(picture=Picture(data=data, format=info.format, width=info.width, height=info.height))
 
 

@@ -27,8 +27,8 @@ class Request(Generic[AnswerT]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prepare(Request[Prepared]):
-    """See `service.ports.imaging.Imaging.prepare`."""
+class Prepare(Request[Prepared | None]):
+    """See `service.ports.imaging.Imaging.prepare`; None when the picture is fine as it came, and so need not travel."""
 
     limits: SourceLimits
 

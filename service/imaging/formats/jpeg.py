@@ -21,6 +21,8 @@ _JFIF, _APP1, _APP2, _ADOBE = 0xE0, 0xE1, 0xE2, 0xEE
 _MAX_SEGMENTS = 4_000  # a progressive picture has hundreds
 _MAX_SEGMENTS_OF_HEADER = 1_000  # 64 MB of metadata
 
+_FIRST_ROWS_BYTES = 16 * 1024  # the header of the scan among them
+
 _MARKER = re.compile(rb"\xff{1,64}([^\xff\x00])", re.DOTALL)
 _AFTER_SCAN = re.compile(rb"\xff([^\xff\x00\xd0-\xd7])", re.DOTALL)
 
@@ -59,6 +61,23 @@ def cut(data: bytes) -> Cut:
         elif segment.marker == _APP2 and content.startswith(b"ICC_PROFILE\0"):
             profile.append(content[12:])
     return Cut(b"".join(kept), exif, _joined(profile))
+
+
+def beginning(data: bytes) -> bytes | None:
+    """The headers and the first rows of a JPEG of one scan, closed properly: what there is to learn from decoding it.
+
+    Behind them come only coded pixels, and about those decoders complain of two things, neither of which is here: a
+    marker in their midst, and an end that is missing. Whatever else has become of them passes as a picture.
+
+    Returns:
+        None when there are several scans, or no end: then only decoding the whole will tell.
+    """
+    segments = list(_segments(data, at_most=_MAX_SEGMENTS, beyond_scans=True))
+    scans = [segment for segment in segments if segment.marker == _START_OF_SCAN]
+    if len(scans) != 1 or [segment.marker for segment in segments[-2:]] != [_START_OF_SCAN, _END_OF_IMAGE]:
+        return None
+    (scan,) = scans
+    return data[: min(scan.payload + _FIRST_ROWS_BYTES, scan.end)] + b"\xff\xd9"
 
 
 def _is_needed(marker: int, content: bytes) -> bool:

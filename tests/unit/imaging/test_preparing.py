@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from PIL import Image, ImageCms
 
-from service.domain.pictures import PictureFault, PictureFormat, PictureRefusedError
+from service.domain.pictures import PictureFault, PictureFormat, PictureInfo, PictureRefusedError
+from service.imaging.decoding import decode, intact_jpeg
 from service.imaging.inspection import PictureLimits, inspect
 from service.imaging.preparing import prepare
 from service.imaging.requests import Prepare
-from service.ports.imaging import Prepared, SourceLimits
+from service.ports.imaging import Picture, Prepared, SourceLimits
 from tests.pictures.hostile import truncated
 from tests.pictures.samples import (
     FORMATS_AND_MODES,
@@ -30,7 +33,9 @@ USUAL = frozenset({PictureFormat.PNG, PictureFormat.JPEG, PictureFormat.WEBP})
 
 def prepared(data: bytes, **limits: Any) -> Prepared:
     asked = SourceLimits(**{"formats": USUAL, "max_bytes": 10**7, **limits})
-    result = prepare(Prepare(data=data, info=inspect(data, ALL), max_pixels=10**8, limits=asked))
+    info = inspect(data, ALL)
+    as_it_came = Prepared(picture=Picture(data=data, format=info.format, width=info.width, height=info.height))
+    result = prepare(Prepare(data=data, info=info, max_pixels=10**8, limits=asked)) or as_it_came
     image = opened(result.picture.data)
     assert (image.width, image.height) == (result.picture.width, result.picture.height)
     assert image.format == result.picture.format.name
@@ -65,6 +70,35 @@ def test_a_damaged_jpeg_is_refused_whether_or_not_it_is_converted() -> None:
             with pytest.raises(PictureRefusedError) as refusal:
                 prepared(data, **limits)
             assert refusal.value.fault is PictureFault.DAMAGED
+
+
+def test_a_jpeg_is_as_damaged_by_its_first_rows_as_by_all_of_them() -> None:
+    randomly = random.Random(20)  # noqa: S311 - damages pictures
+    refused = 0
+    for whole in (photograph(), encoded(scene(600, 400), PictureFormat.JPEG, restart_marker_rows=1)):
+        for _ in range(100):
+            data = damaged(whole, randomly)
+            info = inspect(whole, ALL)
+            by_the_first_rows = fault(intact_jpeg, data, info)
+            assert by_the_first_rows == fault(decode, data, info)
+            refused += by_the_first_rows is not None
+    assert 20 < refused < 180
+
+
+def damaged(data: bytes, randomly: random.Random) -> bytes:
+    """With a run of random bytes somewhere behind the headers, or cut off there."""
+    position = randomly.randrange(data.index(b"\xff\xda") + 14, len(data) - 200)
+    rest = randomly.choice((data[position + 40 :], b"", b"\xff\xd9"))
+    return data[:position] + randomly.randbytes(40) + rest
+
+
+def fault(decoding: Callable[..., object], data: bytes, info: PictureInfo) -> PictureFault | None:
+    """Why a picture is refused, None when it is not."""
+    try:
+        decoding(data, info, 10**8)
+    except PictureRefusedError as refusal:
+        return refusal.fault
+    return None
 
 
 @pytest.mark.parametrize(("format_", "mode"), FORMATS_AND_MODES)

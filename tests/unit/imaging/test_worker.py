@@ -20,7 +20,7 @@ REQUESTS = {
         data=DATA,
         info=INFO,
         max_pixels=10**6,
-        limits=SourceLimits(formats=frozenset({PictureFormat.PNG}), max_bytes=10**6),
+        limits=SourceLimits(formats=frozenset({PictureFormat.JPEG}), max_bytes=10**6),
     ),
     LocalEdit: Edit(
         data=DATA,
@@ -38,6 +38,11 @@ REQUESTS = {
 @pytest.mark.parametrize("kind", REQUESTS)
 def test_every_kind_of_work(kind: type) -> None:
     assert isinstance(work(REQUESTS[kind]), kind)
+
+
+def test_what_is_fine_as_it_came_does_not_travel_back() -> None:
+    usual = SourceLimits(formats=frozenset({PictureFormat.PNG}), max_bytes=10**6)
+    assert work(Prepare(data=DATA, info=INFO, max_pixels=10**6, limits=usual)) is None
 
 
 def test_masks_are_work_too() -> None:
