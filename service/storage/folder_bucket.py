@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping
 from contextlib import suppress
 from itertools import islice
@@ -51,9 +52,9 @@ class FolderBucket:
         """Store an object under a free key, durably; also one that another has just stored is durable on return."""
         path = path_of(self._folder, ref.key)
         with self._sidecars.locked(ref.key):
-            if path is None or (path.exists() and not path.is_file()):
+            if path is None:
                 raise NotADirectoryError
-            if is_free := not path.exists():
+            if is_free := not _is_file(path):
                 self._store(path, ref.key, data, mime_type, metadata)
             sync_folder(path.parent)
             return is_free
@@ -133,6 +134,21 @@ class FolderBucket:
                     return
                 partial.stat()
                 changed = make_folders(path.parent)
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is a file.
+
+    Raises:
+        NotADirectoryError: there is something else.
+    """
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return False
+    if not stat.S_ISREG(status.st_mode):
+        raise NotADirectoryError
+    return True
 
 
 def _info(ref: ObjectRef, status: os.stat_result, mime_type: str, metadata: Mapping[str, str]) -> ObjectInfo:

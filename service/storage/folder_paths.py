@@ -18,10 +18,12 @@ def path_of(root: Path, key: str) -> Path | None:
     Returns:
         None when a symbolic link below the folder stands in the way: none is ever followed.
     """
-    path = root / key
-    if path.is_symlink():  # also one that leads to itself, which is its own real path
-        return None
-    return path if Path(os.path.realpath(path)) == path else None
+    path = str(root)
+    for name in key.split("/"):
+        path = f"{path}/{name}"
+        if os.path.islink(path):  # noqa: PTH114 - asked of every folder on the way, for every object
+            return None
+    return Path(path)
 
 
 def make_folders(path: Path) -> list[Path]:
@@ -34,6 +36,8 @@ def make_folders(path: Path) -> list[Path]:
         FileExistsError: a file has one of their names.
         NotADirectoryError: the same, further above.
     """
+    if path.is_dir():
+        return []
     try:
         path.mkdir()
     except FileNotFoundError:

@@ -22,7 +22,6 @@ class Partials:
     @contextmanager
     def written(self, data: bytes) -> Iterator[Path]:
         """A file with these bytes, durable, under a name of its own; to be linked to its place inside."""
-        make_folders(self._root)
         with self._locked_file() as (path, file):
             try:
                 file.write(data)
@@ -37,11 +36,18 @@ class Partials:
         """A new file that is ours: one that a sweeper took between its making and its locking is no longer there."""
         while True:
             path = self._root / secrets.token_hex(16)
-            with path.open("xb") as file:
+            with self._created(path) as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 if os.fstat(file.fileno()).st_nlink:
                     yield path, file
                     return
+
+    def _created(self, path: Path) -> BinaryIO:
+        try:
+            return path.open("xb")
+        except FileNotFoundError:
+            make_folders(self._root)
+            return path.open("xb")
 
     def sweep(self) -> None:
         """Remove what writers left that died; those of other processes that live are let be."""

@@ -40,8 +40,11 @@ class Sidecars:
     def locked(self, key: str) -> Iterator[None]:
         """Keep other threads and processes from putting or removing the object meanwhile."""
         shard = self._path(key).parent
-        make_folders_durably(shard)
-        descriptor = os.open(shard, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            descriptor = os.open(shard, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:  # of a bucket that was only read so far, or somebody has tidied up
+            make_folders_durably(shard)
+            descriptor = os.open(shard, os.O_RDONLY | os.O_DIRECTORY)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
