@@ -45,6 +45,7 @@ def edit_picture(
             storage=parts.storage,
             fetcher=parts.fetcher,
             imaging=imaging,
+            head_start=head_start,
             max_image_bytes=settings.pictures.max_image_bytes,
         ),
         outputs=outputs,

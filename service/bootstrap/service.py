@@ -173,7 +173,15 @@ def _running(
         retention=timedelta(hours=settings.jobs.output_retention_hours),
     )
     return _Running(
-        run=RunJob(ledger=parts.ledger, edit=edit, batch=batch, endings=endings, metrics=metrics, clock=parts.clock),
+        run=RunJob(
+            ledger=parts.ledger,
+            edit=edit,
+            batch=batch,
+            endings=endings,
+            head_start=head_start,
+            metrics=metrics,
+            clock=parts.clock,
+        ),
         deliver=DeliverMessage(
             ledger=parts.ledger,
             storage=parts.storage,

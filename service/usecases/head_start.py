@@ -11,6 +11,7 @@ from service.ports.provider import Providers
 
 @dataclass(frozen=True, slots=True)
 class _Started:
+    data: bytes
     limits: SourceLimits
     preparing: asyncio.Task[Prepared]
 
@@ -38,12 +39,17 @@ class HeadStart:
         limits = self._providers.choose(operation, provider).capabilities.sources
         preparing = asyncio.get_running_loop().create_task(self._imaging.prepare(data, limits))
         preparing.add_done_callback(_seen)
-        self._started[job_id] = _Started(limits, preparing)
+        self._started[job_id] = _Started(data, limits, preparing)
 
     def forget(self, job_id: str) -> None:
-        """Give up what was begun for a job that there is not."""
+        """Give up what was begun for a job that does not need it: it was never accepted, or has had its turn."""
         if (started := self._started.pop(job_id, None)) is not None:
             started.preparing.cancel()
+
+    def picture(self, job_id: str) -> bytes | None:
+        """The source of a job that has a head start; it need not be read again."""
+        started = self._started.get(job_id)
+        return None if started is None else started.data
 
     async def prepare(self, job_id: str, data: bytes, limits: SourceLimits) -> Prepared:
         """The prepared picture of a job, begun ahead or now.

@@ -11,6 +11,7 @@ from service.ports.ledger import LeaseLostError, Ledger
 from service.telemetry.metrics import Metrics
 from service.usecases.edit import EditPicture
 from service.usecases.endings import Endings
+from service.usecases.head_start import HeadStart
 from service.usecases.run_batch import RunBatch
 
 _log = structlog.get_logger()
@@ -26,6 +27,7 @@ class RunJob:
         edit: EditPicture,
         batch: RunBatch,
         endings: Endings,
+        head_start: HeadStart,
         metrics: Metrics,
         clock: Clock,
     ) -> None:
@@ -33,23 +35,29 @@ class RunJob:
         self._edit = edit
         self._batch = batch
         self._endings = endings
+        self._head_start = head_start
         self._metrics = metrics
         self._clock = clock
 
     async def __call__(self, work: Work) -> Again | None:
         """Take the job as far as it goes now."""
         with structlog.contextvars.bound_contextvars(job_id=work.ref):
-            job = await self._ledger.begin(work.ref, now=self._clock.now())
-            if job is None or job.finished:
-                return None
-            if job.run == 1 and job.started_at is not None:
-                waited = job.started_at - job.created_at
-                self._metrics.job_started(job.operation, wait_seconds=waited.total_seconds())
             try:
-                return await self._run(job)
+                return await self._take(work.ref)
             except LeaseLostError:
                 _log.warning("another worker has taken the job")
                 return None
+            finally:
+                self._head_start.forget(work.ref)
+
+    async def _take(self, job_id: str) -> Again | None:
+        job = await self._ledger.begin(job_id, now=self._clock.now())
+        if job is None or job.finished:
+            return None
+        if job.run == 1 and job.started_at is not None:
+            waited = job.started_at - job.created_at
+            self._metrics.job_started(job.operation, wait_seconds=waited.total_seconds())
+        return await self._run(job)
 
     async def _run(self, job: Job) -> Again | None:
         if job.contract.is_batch:

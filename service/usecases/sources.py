@@ -9,6 +9,7 @@ from service.domain.pictures import PictureRefusedError
 from service.ports.fetching import Fetcher, FetchError, ForbiddenURLError
 from service.ports.imaging import Imaging
 from service.ports.storage import ObjectTooLargeError, Storage, StorageError
+from service.usecases.head_start import HeadStart
 
 
 class SourceError(Exception):
@@ -30,10 +31,13 @@ class LoadedSource:
 
 
 class Sources:
-    """Loads pictures from the storage and from the web."""
+    """Loads pictures from where they are: just at hand, in the storage or on the web."""
 
-    def __init__(self, *, storage: Storage, fetcher: Fetcher, imaging: Imaging, max_image_bytes: int) -> None:
+    def __init__(
+        self, *, storage: Storage, fetcher: Fetcher, imaging: Imaging, head_start: HeadStart, max_image_bytes: int
+    ) -> None:
         self._storage = storage
+        self._head_start = head_start
         self._fetcher = fetcher
         self._imaging = imaging
         self._max_image_bytes = max_image_bytes
@@ -64,6 +68,8 @@ class Sources:
         return LoadedSource(picture, mask)
 
     async def _picture(self, job: Job) -> bytes:
+        if (ahead := self._head_start.picture(job.id)) is not None:
+            return ahead
         source = job.source
         if source is not None and source.object is not None:
             return (await self._storage.get(source.object, max_bytes=self._max_image_bytes)).data

@@ -49,6 +49,14 @@ async def test_what_was_begun_ahead_is_not_done_again() -> None:
     assert imaging.prepared == [b"picture"]
 
 
+async def test_a_source_that_is_at_hand_is_not_read_again() -> None:
+    ahead = head_start(CountingImaging())
+    ahead.begin("job", b"picture", operation="edit", provider=None)
+    assert ahead.picture("job") == b"picture"
+    ahead.forget("job")
+    assert ahead.picture("job") is None, "its turn is over"
+
+
 async def test_a_job_without_a_head_start_is_prepared_in_its_turn() -> None:
     imaging = CountingImaging()
     ahead = head_start(imaging, most=1)
