@@ -75,6 +75,8 @@ class Outputs:
     async def keep(self, job: Job, made: Made) -> Kept:
         """Store a result, and convert it when its format or its size is not the wanted one.
 
+        Where another run of the job was first, because this one was taken for dead, that one's result is the job's.
+
         Raises:
             PictureRefusedError: the bytes are no picture; nothing was stored.
             StorageError: the store refused it, or was away for ten minutes.
@@ -98,7 +100,8 @@ class Outputs:
             cost_usd=made.cost_usd,
             warnings=made.warnings,
         )
-        await self._put(kept, made.data)
+        if not await self._put(kept, made.data):
+            return await self._taken(job, kept)
         return await self._convert(job, kept, made.data) if converts else kept
 
     async def _convert(self, job: Job, kept: Kept, data: bytes | None = None) -> Kept:
@@ -116,11 +119,18 @@ class Outputs:
             sha256=await asyncio.to_thread(_digest, picture.data),
         )
         converted = replace(kept, output=output)
-        await self._put(converted, picture.data)
+        mine = await self._put(converted, picture.data)
         await self._storage.delete(original.object)
-        return converted
+        return converted if mine else await self._taken(job, converted)
 
-    async def _put(self, kept: Kept, data: bytes) -> None:
+    async def _taken(self, job: Job, mine: Kept) -> Kept:
+        there = await self.find(job)
+        if there is None:
+            raise StorageError("the result that was stored first is gone", code="object_not_found", transient=True)
+        return mine if there.output.sha256 == mine.output.sha256 else there
+
+    async def _put(self, kept: Kept, data: bytes) -> bool:
+        """Store bytes; False where the key is taken, perhaps by the same bytes whose receipt was lost."""
         async for attempt in AsyncRetrying(
             retry=retry_if_exception(lambda error: isinstance(error, StorageError) and error.transient),
             stop=stop_after_delay(_STORE_SECONDS),
@@ -129,7 +139,8 @@ class Outputs:
         ):
             with attempt:
                 output = kept.output
-                await self._storage.put(output.object, data, mime_type=output.mime_type, metadata=_about(kept))
+                return await self._storage.put(output.object, data, mime_type=output.mime_type, metadata=_about(kept))
+        raise AssertionError("unreachable: the last attempt returns or raises")
 
 
 def wanted(job: Job) -> Encoding:

@@ -124,3 +124,21 @@ async def test_bytes_that_are_no_picture_are_not_kept(outputs: Outputs, storage:
     with pytest.raises(PictureRefusedError):
         await outputs.keep(job(), Made(data=b"no picture", source=OutputSource.PROVIDER, provider="openai"))
     assert not (await storage.list("b", "")).objects
+
+
+@pytest.mark.parametrize("format_", ["png", "jpeg"])
+async def test_of_two_runs_the_one_that_stored_first_says_what_the_output_is(outputs: Outputs, format_: str) -> None:
+    why = Fallback(reason="overloaded", provider="openai", provider_code=None)
+    first = await outputs.keep(job(format_), made(fallback=why, warnings=("edited locally",)))
+    file = BytesIO()
+    Image.new("RGB", (30, 20), "blue").save(file, "PNG")
+    late = Made(data=file.getvalue(), source=OutputSource.PROVIDER, provider="openai", cost_usd=0.05)
+    assert await outputs.keep(job(format_), late) == first
+    assert await outputs.find(job(format_)) == first
+
+
+async def test_a_receipt_that_was_lost_changes_nothing(outputs: Outputs) -> None:
+    usage = {"total_tokens": 7, "details": ["x" * 40] * 50}  # more than is kept with the object
+    kept = await outputs.keep(job(), made(usage=usage))
+    assert await outputs.keep(job(), made(usage=usage)) == kept
+    assert kept.usage == usage
