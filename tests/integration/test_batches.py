@@ -11,13 +11,11 @@ from typing import Any
 
 import boto3
 import pytest
-from moto.core.models import DEFAULT_ACCOUNT_ID
-from moto.s3.models import s3_backends
 
 from tests.integration.scene import Scene, picture, scene
 from tests.servers.images_replies import REPLIES, Reply
 from tests.servers.s3 import S3Server
-from tests.servers.s3_targets import target_of
+from tests.servers.s3_targets import variables_of
 
 TOOL = "/batch-process-images"
 
@@ -158,12 +156,34 @@ async def test_a_limit_reached_on_the_way_falls_back_and_can_be_redone(tmp_path:
         assert (said["status"], counts(said)) == ("completed_with_errors", (30, 30, 10, 0, 20, 0))
         assert len(said["errors"]) == 20
         assert len(at.images.calls) <= 10 + 4 + 2  # those that were out at the first refusal, and probes
-        fell_back = {row[1] for row in (await report(at, job_id))["fallback"]}
+        fallbacks = (await report(at, job_id))["fallback"]
+        assert {(row[4], row[8], row[9]) for row in fallbacks} == {("billing_exhausted", "fallback", "local")}
+        fell_back = {row[1] for row in fallbacks}
         at.images.script(always=REPLIES["picture"])
         await asyncio.sleep(2)
         redone = await at.tool(TOOL, redo_fallbacks_of=job_id, concurrency=4)
         assert counts(await at.callback(redone)) == (20, 20, 20, 0, 0, 0)
         assert {row[1] for row in (await report(at, redone))["succeeded"]} == fell_back
+
+
+async def test_without_fallbacks_a_limit_fails_the_rest_and_the_report_names_each(tmp_path: Path) -> None:
+    async with scene(tmp_path, AFTERIMAGE_FALLBACK="off", AFTERIMAGE_CIRCUIT_OPEN_SECONDS="2") as at:
+        fill(at, "in", 40)
+        at.images.script(*[REPLIES["picture"]] * 10, always=REPLIES["billing_hard_limit"])
+        job_id = await at.tool(TOOL, prefix="in/", concurrency=4)
+        said = await at.callback(job_id)
+        assert (said["status"], counts(said)) == ("completed_with_errors", (40, 10, 10, 30, 0, 0))
+        assert len(said["errors"]) == 20
+        assert len(at.images.calls) <= 10 + 4 + 2  # those that were out at the first refusal, and probes
+        failed = (await report(at, job_id))["failed"]
+        assert [row[4] for row in failed] == ["billing_exhausted"] * 30
+        assert all(row[6] for row in failed)
+        assert {line.partition(": ")[0] for line in said["errors"]} <= {row[1] for row in failed}
+        at.images.script(always=REPLIES["picture"])
+        await asyncio.sleep(2)
+        retried = (await at.client.post(f"/api/v1/jobs/{job_id}/retry")).json()["id"]
+        assert counts(await at.callback(retried)) == (30, 30, 30, 0, 0, 0)
+        assert {row[1] for row in (await report(at, retried))["succeeded"]} == {row[1] for row in failed}
 
 
 async def test_paying_stops_at_the_limit(tmp_path: Path) -> None:
@@ -193,17 +213,21 @@ async def test_a_batch_is_paused_resumed_and_canceled(tmp_path: Path) -> None:
         await asyncio.sleep(0.5)
         assert (await at.job(job_id))["progress"] == before["progress"]
         assert (await at.client.post(f"/api/v1/jobs/{job_id}/resume")).status_code == 200
-        await until(at, job_id, succeeded=before["progress"]["succeeded"] + 4)
+        await until(at, job_id, succeeded=20)
 
         canceled = await at.client.post(f"/api/v1/jobs/{job_id}/cancel")
         assert canceled.status_code in {200, 202}
         calls = len(at.images.calls)
         said = await at.callback(job_id)
-        assert said["status"] == "canceled"
+        assert (said["status"], counts(said)) == ("canceled", (40, said["processed"], said["processed"], 0, 0, 0))
+        await asyncio.sleep(1)
         assert len(at.images.calls) == calls
         rows = await report(at, job_id)
-        assert len(rows["succeeded"]) == said["processed"] < 40
-        assert len(rows["canceled"]) == 40 - said["processed"]
+        assert {status: len(found) for status, found in rows.items()} == {
+            "succeeded": said["processed"],
+            "canceled": 40 - said["processed"],
+        }
+        assert 20 <= said["processed"] < 40
         for verb in ("pause", "resume", "cancel"):
             answer = await at.client.post(f"/api/v1/jobs/{job_id}/{verb}")
             assert answer.status_code == (200 if verb == "cancel" else 409)
@@ -229,7 +253,6 @@ async def test_kill_9_in_the_middle_costs_nothing_but_what_was_out(tmp_path: Pat
 
 async def test_a_bucket_of_a_store_is_listed_over_many_pages(tmp_path: Path) -> None:
     with S3Server(buckets=["pictures-in", "pictures-out"]) as store:
-        target = target_of(store)
         client = boto3.client(
             "s3",
             endpoint_url=store.url,
@@ -237,21 +260,9 @@ async def test_a_bucket_of_a_store_is_listed_over_many_pages(tmp_path: Path) -> 
             aws_access_key_id=store.access_key,
             aws_secret_access_key=store.secret_key,
         )
-        held = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]  # a thousand uploads would take half a minute
-        for number in range(1005):
-            held.put_object("pictures-in", f"a/{number:04d}.txt", b"")
-        for key in ("b/one +&.png", "b/ü.png"):
-            held.put_object("pictures-in", key, picture())
-        cos = {
-            "COS_ENDPOINT": target.endpoint,
-            "COS_REGION": "us-east-1",
-            "COS_ACCESS_KEY_ID": store.access_key,
-            "COS_SECRET_ACCESS_KEY": store.secret_key,
-            "COS_INPUT_BUCKET": "pictures-in",
-            "COS_OUTPUT_BUCKET": "pictures-out",
-            "COS_OUTPUT_PREFIX": "edited/",
-        }
-        async with scene(tmp_path, **cos) as at:
+        store.fill("pictures-in", ((f"a/{number:04d}.txt", b"") for number in range(1005)))
+        store.fill("pictures-in", ((key, picture()) for key in ("b/one +&.png", "b/ü.png")))
+        async with scene(tmp_path, **variables_of(store), COS_OUTPUT_PREFIX="edited/") as at:
             job_id = await at.tool(TOOL)
             said = await at.callback(job_id)
             assert counts(said) == (2, 2, 2, 0, 0, 1005)

@@ -97,6 +97,15 @@ class S3Server:
         self.delay_seconds = 0.0
         self.knows_conditions = True
 
+    def fill(self, bucket: str, objects: Iterable[tuple[str, bytes]]) -> None:
+        """Hold objects that nobody has to upload: thousands of signed requests would take minutes."""
+        for key, data in objects:
+            s3_backends[DEFAULT_ACCOUNT_ID]["aws"].put_object(bucket, key, data)
+
+    def held(self, bucket: str) -> dict[str, bytes]:
+        """All objects of a bucket, past HTTP as well; not while anybody writes to it."""
+        return {key: held.value for key, held in s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets[bucket].keys.items()}
+
     def __enter__(self) -> Self:
         self.start()
         return self

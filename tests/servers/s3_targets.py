@@ -1,4 +1,4 @@
-"""A test server as the storage wants to know it."""
+"""A test server as the storage and the service want to know it."""
 
 from __future__ import annotations
 
@@ -19,3 +19,15 @@ def target_of(server: S3Server, *, secret_key: str | None = None) -> S3Target:
         input_bucket="pictures-in",
         output_bucket="pictures-out",
     )
+
+
+def variables_of(server: S3Server) -> dict[str, str]:
+    """The same buckets for a service."""
+    return {
+        "COS_ENDPOINT": server.url,
+        "COS_REGION": "us-east-1",
+        "COS_ACCESS_KEY_ID": server.access_key,
+        "COS_SECRET_ACCESS_KEY": server.secret_key,
+        "COS_INPUT_BUCKET": "pictures-in",
+        "COS_OUTPUT_BUCKET": "pictures-out",
+    }
