@@ -10,7 +10,7 @@ from typing import Any
 import click
 import uvloop
 
-from tests.bench import accept, idle, kill, waiting
+from tests.bench import accept, batch, bucket, idle, kill, large, waiting
 from tests.bench.report import Report
 
 
@@ -35,6 +35,9 @@ def main(context: click.Context) -> None:
             idle.measure(samples=30),
             waiting.measure(jobs=1000, provider_seconds=10),
             kill.measure(kills=20, seed=1),
+            batch.measure(items=2000, concurrency=50, provider_seconds=1, stores=["folder", "s3"]),
+            large.measure(few=200, many=2000, concurrency=50, provider_seconds=1),
+            bucket.measure(objects=250, kills=5, seed=1),
         )
 
 
@@ -67,6 +70,35 @@ def _waiting(jobs: int, provider_seconds: float) -> None:
 def _kill(kills: int, seed: int) -> None:
     """kill -9 at random moments; nothing accepted may be lost."""
     _take(kill.measure(kills=kills, seed=seed))
+
+
+@main.command("batch")
+@click.option("--items", default=2000, show_default=True)
+@click.option("--concurrency", default=50, show_default=True)
+@click.option("--provider-seconds", default=1.0, show_default=True)
+@click.option("--store", "stores", type=click.Choice(["folder", "s3"]), multiple=True, default=["folder", "s3"])
+def _batch(items: int, concurrency: int, provider_seconds: float, stores: tuple[str, ...]) -> None:
+    """A batch against its ideal, on the folder and on an S3 server."""
+    _take(batch.measure(items=items, concurrency=concurrency, provider_seconds=provider_seconds, stores=stores))
+
+
+@main.command("large")
+@click.option("--few", default=200, show_default=True)
+@click.option("--many", default=20_000, show_default=True)
+@click.option("--concurrency", default=50, show_default=True)
+@click.option("--provider-seconds", default=1.0, show_default=True)
+def _large(few: int, many: int, concurrency: int, provider_seconds: float) -> None:
+    """Memory of a small and a large batch, and single jobs beside them."""
+    _take(large.measure(few=few, many=many, concurrency=concurrency, provider_seconds=provider_seconds))
+
+
+@main.command("bucket")
+@click.option("--objects", default=2500, show_default=True)
+@click.option("--kills", default=5, show_default=True)
+@click.option("--seed", default=1, show_default=True)
+def _bucket(objects: int, kills: int, seed: int) -> None:
+    """A mixed bucket, with and without kill -9; counts, outputs and report must be the same."""
+    _take(bucket.measure(objects=objects, kills=kills, seed=seed))
 
 
 if __name__ == "__main__":

@@ -57,6 +57,12 @@ class Jobs:
         return encode_request("POST", "/process-image-async", {"callbackUrl": callback_url}, self._body)
 
 
+def batch_request(callback_url: str, *, concurrency: int) -> bytes:
+    """A request for a batch over the whole input bucket."""
+    body = json.dumps({"prompt": "invert", "concurrency": concurrency}).encode()
+    return encode_request("POST", "/batch-process-images", {"callbackUrl": callback_url}, body)
+
+
 async def post(connection: Connection, request: bytes) -> str:
     """Post one job; its id."""
     status, _, body = await connection.send(request)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.bench import accept, idle, waiting
+from tests.bench import accept, batch, idle, large, waiting
 from tests.bench.pictures import photograph
 from tests.bench.report import Report, Target
 
@@ -21,8 +21,16 @@ pytestmark = pytest.mark.slow
         (lambda: accept.measure(rounds=1, requests=8), {"service, durable", "stand-in, in memory", "ratio"}),
         (lambda: idle.measure(samples=2), {"service, request to callback", "stand-in, request to callback", "ratio"}),
         (lambda: waiting.measure(jobs=20, provider_seconds=0.1), {"last 202 to last callback, seconds"}),
+        (
+            lambda: batch.measure(items=12, concurrency=4, provider_seconds=0.1, stores=["folder", "s3"]),
+            {"request to callback, seconds", "ratio", "CPU per picture, milliseconds"},
+        ),
+        (
+            lambda: large.measure(few=4, many=12, concurrency=2, provider_seconds=0.1, idle_jobs=3),
+            {"request to callback, seconds", "most memory, MiB"},
+        ),
     ],
-    ids=["accept", "idle", "waiting"],
+    ids=["accept", "idle", "waiting", "batch", "large"],
 )
 async def test_a_measurement_gives_its_figures(measurement: Any, figures: set[str]) -> None:
     taking: Coroutine[Any, Any, Report] = measurement()

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import pairwise
 
 import httpx
-import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.bench import rivals
 from tests.bench.load import Jobs, Receiver, post_all
 from tests.bench.pictures import photograph
 from tests.bench.report import Report, Target
+from tests.bench.usage import MEBIBYTE, memory, watched_memory
 
 _CLIENTS = 64
 _PICTURE_BYTES = 100_000
 _LAG = "afterimage_event_loop_lag_seconds"
-_MEBIBYTE = 1 << 20
 
 _MOST_SECONDS_BEYOND_THE_PROVIDER = 3.0
 _MOST_LAG_SECONDS = 0.05
@@ -39,18 +37,17 @@ async def measure(*, jobs: int, provider_seconds: float) -> Report:
     ):
         picture = Jobs(photograph(_PICTURE_BYTES, side=512))
         requests = [picture.request(receiver.url(str(number))) for number in range(jobs)]
-        idle_bytes = _memory(service.pid)
+        idle_bytes = memory(service.pid)
         lag_before = await _lag_buckets(client)
-        watch = asyncio.create_task(_highest_memory(service.pid))
-        accepting_seconds = await post_all(service.url, requests, clients=_CLIENTS)
-        accepted_at = time.perf_counter()
-        called_back_at = [
-            await receiver.arrival(str(number), timeout_seconds=provider_seconds * 6 + 60) for number in range(jobs)
-        ]
+        with watched_memory(service.pid) as peak:
+            accepting_seconds = await post_all(service.url, requests, clients=_CLIENTS)
+            accepted_at = time.perf_counter()
+            called_back_at = [
+                await receiver.arrival(str(number), timeout_seconds=provider_seconds * 6 + 60) for number in range(jobs)
+            ]
         seconds = max(called_back_at) - accepted_at
-        watch.cancel()
         lag_seconds = percentile(lag_before, await _lag_buckets(client), 0.99)
-        mebibytes = (await watch - idle_bytes) / _MEBIBYTE
+        mebibytes = (peak.byte_count - idle_bytes) / MEBIBYTE
     most_seconds = provider_seconds + _MOST_SECONDS_BEYOND_THE_PROVIDER
     return Report(
         title=f"{jobs} jobs of 100 kB waiting on a provider of {provider_seconds:g} s at once",
@@ -60,7 +57,7 @@ async def measure(*, jobs: int, provider_seconds: float) -> Report:
             ("last 202 to last callback, seconds", f"{seconds:.1f}"),
             ("event-loop lag p99, milliseconds", f"{lag_seconds * 1000:.0f}"),
             ("memory beyond idle, MiB", f"{mebibytes:.0f}"),
-            ("memory when idle, MiB", f"{idle_bytes / _MEBIBYTE:.0f}"),
+            ("memory when idle, MiB", f"{idle_bytes / MEBIBYTE:.0f}"),
         ],
         targets=[
             Target(f"all done within {most_seconds:g} s of the last 202", seconds <= most_seconds),
@@ -68,22 +65,6 @@ async def measure(*, jobs: int, provider_seconds: float) -> Report:
             Target(f"memory under {_MOST_MEBIBYTES} MiB beyond idle", mebibytes < _MOST_MEBIBYTES),
         ],
     )
-
-
-def _memory(pid: int) -> int:
-    """Resident bytes of a process and its children; what they share counts for each."""
-    process = psutil.Process(pid)
-    return sum(part.memory_info().rss for part in [process, *process.children(recursive=True)])
-
-
-async def _highest_memory(pid: int) -> int:
-    highest = 0
-    try:
-        while True:
-            highest = max(highest, _memory(pid))
-            await asyncio.sleep(0.1)
-    except asyncio.CancelledError:
-        return highest
 
 
 async def _lag_buckets(client: httpx.AsyncClient) -> Mapping[float, float]:
