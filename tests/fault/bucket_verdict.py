@@ -21,22 +21,17 @@ _MOST_ERRORS = 20
 
 
 class Row(NamedTuple):
-    """A line of the report."""
+    """What a line of the report says, as far as it is judged."""
 
-    bucket: str
     key: str
-    version: str
     status: str
-    code: str
-    http_status: str
-    message: str
-    output_key: str
-    source: str
-    provider: str
-    model: str
-    digest: str
-    attempts: str
-    cost: str
+    code: str = ""
+    message: str = ""
+    output_key: str = ""
+    digest: str = ""
+
+
+_COLUMNS = Row("Key", "TaskStatus", "ErrorCode", "ResultMessage", "OutputKey", "SHA256")
 
 
 class Result(NamedTuple):
@@ -173,5 +168,6 @@ class BucketEvidence:
             yield f"{max(self.out_at_kills)} calls were out at a time, {self.concurrency} at most were asked for"
 
     def _part(self, part: Mapping[str, Any]) -> Sequence[Row]:
-        text = self.stored[part["Key"]].decode()
-        return [Row(*cells) for cells in csv.reader(io.StringIO(text, newline=""))]
+        names = self.manifest["ReportSchema"].split(", ")
+        lines = csv.DictReader(io.StringIO(self.stored[part["Key"]].decode(), newline=""), names)
+        return [Row(*(line[name] for name in _COLUMNS)) for line in lines]
