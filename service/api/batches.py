@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -156,7 +157,8 @@ async def retry_job(
 async def estimate_batch(request: Request, services: TheServices, bodies: TheBodies, tenant: Tenant) -> Any:
     """What a batch would be: how many pictures, what they are expected to cost and how long they would take."""
     async with bodies.parsed(request, one_or_many(BatchToolRequest)) as parsed:
-        return await services.batches.estimate(parsed.body.submission(tenant=tenant))
+        submission = await run_in_threadpool(parsed.body.submission, tenant=tenant)
+        return await services.batches.estimate(submission)
 
 
 def _item(item: Item) -> ItemDocument:

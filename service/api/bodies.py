@@ -27,10 +27,11 @@ _MAX_TOKENS = 10_000  # commas and brackets; base64 has none, other text far few
 
 @dataclass(frozen=True, slots=True)
 class Shape(Generic[ModelT]):
-    """What a body is taken for; a list of pictures may have more commas and brackets than other text."""
+    """What a body is taken for, and what parsing it takes: text and base64, or a list of many small things."""
 
     model: type[ModelT]
     max_tokens: int = _MAX_TOKENS
+    inline_bytes: int = _INLINE_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class Bodies:
         async with self._budget.reserve(declared_length(request, max_bytes=self._max_bytes)):
             raw = await read_body(request, max_bytes=self._max_bytes, within_seconds=self._upload_seconds)
             context = (tenant, request.scope["path"], callback_url)
-            if len(raw) <= _INLINE_BYTES:
+            if len(raw) <= _INLINE_BYTES and len(raw) <= _shape(raw, model).inline_bytes:
                 parsed = _parse(raw, model, context, idempotency_key)
             else:
                 # JSON parsers hold the interpreter's lock, but for a few milliseconds per ten megabytes only;
@@ -96,7 +97,7 @@ def _parse(
     context: tuple[str, ...],
     key: str | None,
 ) -> Parsed[ModelT]:
-    shape = Shape(model) if isinstance(model, type) else model(raw)
+    shape = _shape(raw, model)
     if any(_has_more(raw, token, shape.max_tokens) for token in (b",", b"[", b"{")):
         # Millions of tiny values would take gigabytes and seconds to parse; no sensible request comes near.
         raise RefusedError(ProtocolCode.INVALID_JSON, f"more than {shape.max_tokens} commas and brackets")
@@ -108,6 +109,10 @@ def _parse(
             raise RefusedError(ProtocolCode.INVALID_JSON, errors[0].detail) from None
         raise invalid_request(errors) from None
     return Parsed(body, None if key is None else IdempotencyKey(key, _fingerprint(raw, context)))
+
+
+def _shape(raw: bytes, model: type[ModelT] | Callable[[bytes], Shape[ModelT]]) -> Shape[ModelT]:
+    return Shape(model) if isinstance(model, type) else model(raw)
 
 
 def _has_more(raw: bytes, token: bytes, most: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse
 
 from service.api.accepting import RETRY_AFTER_SECONDS, accepted_headers, acknowledged, json_content, pointers, receiver
@@ -53,9 +54,9 @@ async def submit_job(
     """
     async with bodies.parsed(request, one_or_many(JobRequest), tenant=tenant, idempotency_key=key) as parsed:
         if isinstance(parsed.body, SetRequest):
-            accepted = await services.accept_batch(
-                parsed.body.submission(tenant=tenant, idempotency=parsed.idempotency)
-            )
+            # A hundred thousand pictures take a moment to name.
+            submission = await run_in_threadpool(parsed.body.submission, tenant=tenant, idempotency=parsed.idempotency)
+            accepted = await services.accept_batch(submission)
         else:
             accepted = await services.accept(_submission(parsed.body, tenant, parsed.idempotency))
     try:

@@ -94,7 +94,7 @@ class PlanBatch:
         check_callback(submission, self._callbacks)
         provider = check_provider(submission, EDIT.name, self._providers)
         selection = await self._selection(submission)
-        named = await asyncio.to_thread(checked, submission.pictures, storage=self._storage, fetcher=self._fetcher)
+        named = await self._named(submission)
         output_bucket = self._bucket(submission, "output_bucket", submission.output_bucket, self._storage.output_bucket)
         prefix = self._plan.output_prefix if submission.output_prefix is None else submission.output_prefix
         parameters = {"output_format": self._plan.output_format} | dict(submission.parameters)
@@ -134,6 +134,11 @@ class PlanBatch:
             staging=submission.staging,
         )
         return Planned(job, batch, named)
+
+    async def _named(self, submission: BatchSubmission) -> tuple[Found, ...]:
+        if not submission.pictures:
+            return ()
+        return await asyncio.to_thread(checked, submission.pictures, storage=self._storage, fetcher=self._fetcher)
 
     async def _selection(self, submission: BatchSubmission) -> Selection:
         bucket = self._bucket(submission, "bucket", submission.bucket, self._storage.input_bucket)
