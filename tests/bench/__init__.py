@@ -1,1 +1,1 @@
-"""Measurements beside a stand-in of the predecessor's design, taken in one run and told as ratios."""
+"""Measurements beside a stand-in of the predecessor's design, or against an ideal: in one run, told as ratios."""
