@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from service.domain.jobs import JobStatus
+
+_FINAL = frozenset(f"job.{status.value}" for status in JobStatus if status.finished)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
@@ -17,3 +21,8 @@ class Event:
     type: str  # job.queued, job.running, job.progress, job.succeeded, job.failed, job.canceled, …
     at: datetime
     data: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def final(self) -> bool:
+        """Whether the job ended with this event, which is its last then."""
+        return self.type in _FINAL
