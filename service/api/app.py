@@ -7,7 +7,18 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from service.api import batches, catalogue, deliveries, document_routes, files, groups, health, jobs
+from service.api import (
+    batches,
+    catalogue,
+    deliveries,
+    document_routes,
+    events,
+    files,
+    groups,
+    health,
+    jobs,
+    progress_socket,
+)
 from service.api.authentication import Authenticator
 from service.api.bodies import Bodies
 from service.api.envelope import Envelope
@@ -50,7 +61,18 @@ def routed_app(options: ApiOptions) -> FastAPI:
     add_handlers(app)
     app.add_middleware(Envelope)
     app.include_router(tools_router())
-    for module in (jobs, batches, groups, deliveries, catalogue, health, files, document_routes):
+    for module in (
+        jobs,
+        events,
+        progress_socket,
+        batches,
+        groups,
+        deliveries,
+        catalogue,
+        health,
+        files,
+        document_routes,
+    ):
         app.include_router(module.router)
     return app
 

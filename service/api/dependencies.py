@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
+from fastapi.requests import HTTPConnection
 
 from service.api.bodies import Bodies
 from service.api.job_view import JobDocuments
@@ -12,8 +13,8 @@ from service.api.options import ApiOptions
 from service.api.services import Services
 
 
-async def _services(request: Request) -> Services:
-    return cast("Services", request.app.state.services)
+async def _services(connection: HTTPConnection) -> Services:
+    return cast("Services", connection.app.state.services)
 
 
 async def _options(request: Request) -> ApiOptions:

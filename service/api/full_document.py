@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from service.api.events import EventDocument
 from service.api.problems import Problem
 from service.api.product_sets import SET_REQUESTS
 from service.api.requests import CallbackTestRequest, JobRequest
@@ -22,9 +23,10 @@ _UNSEEN: tuple[type[BaseModel], ...] = (
     *SET_REQUESTS,
     JobCallback,
     CallbackTestRequest,
+    EventDocument,
     Problem,
 )
-"""Models of bodies that are read as streams, of callbacks and of errors: routes refer to them by name."""
+"""Models of bodies that are read or written as streams, of callbacks and of errors: routes refer to them by name."""
 
 _FOREIGN = {"HTTPValidationError", "ValidationError"}
 

@@ -26,6 +26,7 @@ class ProtocolCode(StrEnum):
     REQUEST_TIMEOUT = "request_timeout"
     LINK_INVALID = "link_invalid"
     LINK_EXPIRED = "link_expired"
+    FOREIGN_ORIGIN = "foreign_origin"
     STORAGE_UNAVAILABLE = "storage_unavailable"
     INTERNAL = "internal_error"
 
@@ -35,6 +36,7 @@ STATUS: Mapping[str, int] = {
     ProtocolCode.INVALID_JSON: 400,
     RefusalCode.UNAUTHENTICATED: 401,
     ProtocolCode.LINK_INVALID: 403,
+    ProtocolCode.FOREIGN_ORIGIN: 403,
     RefusalCode.NOT_FOUND: 404,
     ProtocolCode.METHOD_NOT_ALLOWED: 405,
     ProtocolCode.REQUEST_TIMEOUT: 408,

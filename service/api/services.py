@@ -12,6 +12,7 @@ from service.ports.batches import GroupQuery, ItemQuery
 from service.ports.ledger import Accepted
 from service.ports.provider import Capabilities
 from service.ports.storage import FileLinks
+from service.usecases.follow import FollowJob
 from service.usecases.health import Finding
 from service.usecases.read import JobView, ReadJobs
 from service.usecases.submissions import BatchSubmission, Submission
@@ -70,6 +71,7 @@ class Services:
     accept_batch: Callable[[BatchSubmission], Awaitable[Accepted]]
     batches: BatchServices
     read: ReadJobs
+    follow: FollowJob
     cancel: Callable[[str, str], Awaitable[JobView]]
     redeliver: Callable[[str, str], Awaitable[Delivery]]
     test_callback: Callable[[str, str], Awaitable[Delivery]]

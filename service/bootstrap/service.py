@@ -21,6 +21,7 @@ from service.usecases.cancel import CancelJob
 from service.usecases.checks import Checks
 from service.usecases.deliver import DeliverMessage, Redeliver, TestCallback
 from service.usecases.endings import Endings
+from service.usecases.follow import FollowJob
 from service.usecases.head_start import HeadStart
 from service.usecases.health import Readiness
 from service.usecases.messages import Messages
@@ -103,6 +104,7 @@ def join(settings: Settings, parts: Capabilities, metrics: Metrics) -> Service:
             retry=control.retry,
         ),
         read=read,
+        follow=FollowJob(ledger=parts.ledger, batches=parts.batches),
         cancel=control.cancel,
         redeliver=Redeliver(ledger=parts.ledger, clock=parts.clock),
         test_callback=TestCallback(sender=parts.callbacks, secrets=secrets, clock=parts.clock),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import structlog
@@ -27,6 +28,7 @@ from service.usecases.health import Readiness
 
 _log = structlog.get_logger()
 _DRAIN_SECONDS = 5  # for requests that are being answered when the process is told to stop
+_MOST_SOCKET_BYTES = 4096  # of what a client says through a WebSocket; nobody listens
 
 
 def serve(settings: Settings) -> None:
@@ -55,7 +57,7 @@ async def _serve(settings: Settings) -> None:
         service = join(settings, parts, metrics)
         app = create_app(service.services, service.options)
         app.router.lifespan_context = _lifespan(settings, parts, service, metrics)
-        server = uvicorn.Server(
+        server = _Server(
             uvicorn.Config(
                 app,
                 host=settings.server.host,
@@ -64,9 +66,24 @@ async def _serve(settings: Settings) -> None:
                 access_log=False,
                 server_header=False,
                 timeout_graceful_shutdown=_DRAIN_SECONDS,
-            )
+                ws_max_size=_MOST_SOCKET_BYTES,
+                ws_per_message_deflate=False,  # costs memory, and there is nothing to gain with short messages
+            ),
+            end_streams=service.services.follow.stop,
         )
         await server.serve()
+
+
+class _Server(uvicorn.Server):
+    """Ends the streams before it waits for what is being answered: by themselves they end with their jobs."""
+
+    def __init__(self, config: uvicorn.Config, *, end_streams: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._end_streams = end_streams
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._end_streams()
+        await super().shutdown(sockets)
 
 
 def _lifespan(settings: Settings, parts: Capabilities, service: Service, metrics: Metrics) -> Lifespan[FastAPI]:

@@ -47,6 +47,8 @@ def test_queued_job_has_every_field() -> None:
         "callback": None,
         "urls": {
             "self": "https://img.example/api/v1/jobs/job_1",
+            "progress": "wss://img.example/api/v1/ws/progress/job_1",
+            "events": "https://img.example/api/v1/jobs/job_1/events",
             "cancel": "https://img.example/api/v1/jobs/job_1/cancel",
             "output": "https://img.example/api/v1/jobs/job_1/output",
             "deliveries": "https://img.example/api/v1/jobs/job_1/deliveries",
@@ -196,4 +198,5 @@ def test_a_batch_shows_how_far_it_is_and_what_it_would_be() -> None:
         "seconds": 60.0,
         "complete": False,
     }
-    assert set(shown["urls"]) == {"self", "cancel", "pause", "resume", "retry", "items", "report", "deliveries"}
+    steering = {"cancel", "pause", "resume", "retry"}
+    assert set(shown["urls"]) == {"self", "events", "progress", "items", "groups", "report", "deliveries", *steering}

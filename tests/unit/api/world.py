@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from service.api.services import BatchServices, Services, StorageDescription
 from service.domain.batches import Batch, Estimate, Group, Item, ItemStatus
 from service.domain.deliveries import Body, Delivery, DeliveryAttempt, DeliveryState
+from service.domain.events import Event
 from service.domain.identifiers import new_delivery_id, new_job_id
 from service.domain.jobs import Job, JobStatus, Output, OutputSource
 from service.domain.objects import ObjectRef
@@ -24,6 +25,7 @@ from service.ports.batches import GroupQuery, ItemQuery
 from service.ports.imaging import SourceLimits
 from service.ports.ledger import Accepted, IdempotencyKey, JobQuery
 from service.ports.provider import Capabilities
+from service.usecases.follow import FollowJob
 from service.usecases.health import Finding
 from service.usecases.read import JobView, ReadJobs
 from service.usecases.replays import Replays
@@ -51,6 +53,7 @@ class MemoryLedger:
         self.known: dict[str, Job] = {}
         self.batches: dict[str, Batch] = {}
         self.messages: dict[str, list[Delivery]] = {}
+        self.happened: dict[str, list[Event]] = {}
         self.keys: dict[tuple[str, str], Accepted] = {}
         self.away: Exception | None = None
         self.added = asyncio.Event()
@@ -92,6 +95,9 @@ class MemoryLedger:
 
     async def queue_position(self, job_id: str) -> int | None:
         return 4
+
+    async def events(self, job_id: str, *, after: int, limit: int) -> Sequence[Event]:
+        return [event for event in self.happened[job_id] if event.sequence > after][:limit]
 
     async def deliveries(self, tenant: str, job_id: str) -> Sequence[Delivery]:
         return self.messages.get(job_id, [])
@@ -143,6 +149,7 @@ class World:
                 clock=StoppedClock(),
                 link_seconds=900,
             ),
+            follow=FollowJob(ledger=self.ledger, batches=self.ledger),
             cancel=self._cancel,
             redeliver=self._redeliver,
             test_callback=self._test_callback,

@@ -1,0 +1,71 @@
+"""Who may open a WebSocket: the same API keys as everywhere, sent in a way that browsers can."""
+
+from __future__ import annotations
+
+import base64
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fastapi import Depends, WebSocket
+from fastapi.security.utils import get_authorization_scheme_param
+
+from service.api.authentication import Authenticator
+from service.api.options import ApiOptions
+from service.api.problems import ProtocolCode
+from service.domain.refusals import RefusedError
+
+_KEY_PROTOCOL = "base64url.bearer.authorization.afterimage."
+
+
+def presented_key(socket: WebSocket) -> str | None:
+    """The API key of a handshake: ``Authorization: Bearer KEY``, ``X-API-Key``, or a subprotocol with it.
+
+    Scripts in browsers can set no header but ``Sec-WebSocket-Protocol``. As with Kubernetes they name, beside the
+    protocol that they want, one that is `_KEY_PROTOCOL` and the key in base64url without padding. Unlike a query it is
+    in no log.
+    """
+    scheme, credentials = get_authorization_scheme_param(socket.headers.get("Authorization"))
+    if scheme.lower() == "bearer" and credentials:
+        return credentials
+    for protocol in socket.scope["subprotocols"]:
+        if protocol.startswith(_KEY_PROTOCOL):
+            return _decoded(protocol.removeprefix(_KEY_PROTOCOL))
+    return socket.headers.get("X-API-Key")
+
+
+def _decoded(encoded: str) -> str | None:
+    try:
+        return base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True).decode()
+    except ValueError:
+        return None
+
+
+def check_origin(origin: str | None, *, host: str, public_url: str) -> None:
+    """Refuse a page of another site. Browsers let any page open a WebSocket to any host, also to this machine.
+
+    Args:
+        origin: The Origin header (RFC 6455 section 10.2); only browsers send it.
+        host: The Host header, in lower case.
+
+    Raises:
+        RefusedError: the page is neither of the host that it asks nor of the public URL.
+    """
+    if origin is None:
+        return
+    page = origin.partition("://")[2].lower()  # serialised as scheme, host and, if unusual, port; or "null"
+    if page not in {host, urlsplit(public_url).netloc}:
+        raise RefusedError(ProtocolCode.FOREIGN_ORIGIN, "this page is of another site")
+
+
+async def _admitted(socket: WebSocket) -> str:
+    authenticator: Authenticator = socket.app.state.authenticator
+    options: ApiOptions = socket.app.state.options
+    if not options.api_keys:  # a key is sent on purpose, but without keys any page could speak as its visitor
+        check_origin(
+            socket.headers.get("Origin"), host=socket.headers.get("Host", "").lower(), public_url=options.public_url
+        )
+    return authenticator.tenant(presented_key(socket))
+
+
+SocketTenant = Annotated[str, Depends(_admitted)]
+"""The tenant of a handshake; without a valid key it is answered 401, from a foreign page 403."""

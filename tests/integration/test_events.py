@@ -1,0 +1,91 @@
+"""Following jobs through the service's front door, by clients that drop and processes that die."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+
+import httpx
+
+from tests.integration.scene import Scene, encoded, picture, scene
+from tests.integration.test_batches import TOOL, fill, until
+from tests.integration.test_retention_and_tenants import ALICE, BOB
+from tests.servers.event_source import EventSource
+from tests.servers.images_replies import Reply
+
+KEYS = "alice:alice-key-0123456789,bob:bob-key-0123456789abc"
+
+
+def source(at: Scene, job_id: str, **more: int) -> EventSource:
+    return EventSource(at.client, f"/api/v1/jobs/{job_id}/events", **more)
+
+
+async def told(at: EventSource, count: int) -> None:
+    """Wait until a source that is followed has so many events."""
+    async with asyncio.timeout(30):
+        while len(at.told) < count:
+            await asyncio.sleep(0.02)
+
+
+async def test_every_follower_of_a_batch_hears_everything_once_and_in_order(tmp_path: Path) -> None:
+    async with scene(tmp_path) as at:
+        fill(at, "in", 60)
+        at.images.script(always=Reply(delay_seconds=0.2))
+        job_id = await at.tool(TOOL, prefix="in/", concurrency=4)
+        followers = [source(at, job_id), source(at, job_id, leaves_after=1), source(at, job_id, leaves_after=3)]
+        async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
+            for follower in followers:
+                tasks.create_task(follower.follow())
+            for kill in (1, 2):
+                await until(at, job_id, succeeded=15 * kill)
+                await at.service.kill9()
+                await at.service.start()
+        late = source(at, job_id)
+        everything = await late.follow()
+        assert late.connections == 1
+        assert [follower.told for follower in followers] == [everything] * 3
+        assert followers[0].connections >= 3
+        assert followers[1].connections >= len(everything)
+
+        assert [event.id for event in everything] == [str(event.data["sequence"]) for event in everything]
+        assert [event.data["sequence"] for event in everything] == list(range(1, len(everything) + 1))
+        assert {event.data["job_id"] for event in everything} == {job_id}
+        kinds = [event.event for event in everything]
+        assert kinds[:2] == ["job.queued", "job.running"]
+        assert set(kinds[2:-1]) == {"job.progress"}
+        assert kinds[-1] == "job.succeeded"
+        assert everything[-1].data["data"] == {"status": "succeeded"}
+        counted = [event.data["data"]["succeeded"] for event in everything[2:-1]]
+        assert counted == sorted(counted)
+        assert counted[-1] > 0
+
+
+async def test_a_job_is_followed_from_its_document_and_not_waited_for_by_sigterm(tmp_path: Path) -> None:
+    async with scene(tmp_path, AFTERIMAGE_SHUTDOWN_GRACE_SECONDS="0") as at:
+        at.images.script("hang")
+        job = (await at.submit(image_base64=encoded(picture()))).json()
+        follower = EventSource(at.client, job["urls"]["events"])
+        following = asyncio.create_task(follower.once())
+        await told(follower, 2)
+
+        assert await at.service.stop() in {0, -signal.SIGTERM}
+        assert len(await following) == 2, "ended in order, not cut"
+        assert "Cancel" not in at.service.log, "nobody had to be thrown out"
+
+        at.images.script(always=Reply())
+        await at.service.start()
+        async with asyncio.timeout(30):
+            await follower.follow()
+        assert [event.event for event in follower.told] == ["job.queued", "job.running", "job.succeeded"]
+
+
+async def test_events_are_their_tenants_alone(tmp_path: Path) -> None:
+    async with scene(tmp_path, AFTERIMAGE_API_KEYS=KEYS) as at:
+        job = (await at.submit({**ALICE, "Prefer": "wait=20"}, image_base64=encoded(picture()))).json()
+        path = f"/api/v1/jobs/{job['id']}/events"
+        assert (await at.client.get(path)).status_code == httpx.codes.UNAUTHORIZED
+        foreign = await at.client.get(path, headers=BOB)
+        assert (foreign.status_code, foreign.json()["code"]) == (404, "not_found")
+        found = await EventSource(at.client, path, ALICE).follow()
+        assert [event.event for event in found] == ["job.queued", "job.running", "job.succeeded"]
