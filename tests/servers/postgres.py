@@ -44,11 +44,15 @@ _SETTINGS = {
     "log_timezone": "UTC",
     "timezone": "UTC",
 }
+_GUARD = 'cat > /dev/null; "$1" stop -D "$2/data" -m fast; rm -rf "$2"'
 _NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}
 
 
 class PostgresServer:
-    """A server with a data folder of its own, which goes when it ends; between, it may be stopped and started.
+    """A server with a data folder of its own; while it is there, it may be stopped and started.
+
+    A guard waits at the end of a pipe. When that closes, on purpose or because the tests were killed, it stops the
+    server and removes the folder.
 
     Args:
         durable: Whether commits reach the disk. Without it, what was committed outlives every end of the server's
@@ -63,6 +67,7 @@ class PostgresServer:
         self._log_path = self._folder / "log"
         self._binaries = _installed() / _PACKAGE / _RELEASE / "bin"
         self._process: subprocess.Popen[bytes] | None = None
+        self._guard: subprocess.Popen[bytes] | None = None
         self.port = free_port()
 
     def url(self, database: str = "postgres") -> str:
@@ -79,6 +84,8 @@ class PostgresServer:
         if self._account is not None:
             self._binaries = _copied(self._folder) / _PACKAGE / _RELEASE / "bin"
             _give(self._folder, self._account)
+        guard = ["-c", _GUARD, "guard", str(self._binaries / "pg_ctl"), str(self._folder)]
+        self._guard = self._spawn("/bin/sh", guard, stdin=subprocess.PIPE)
         options = ["--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C", "--no-sync"]
         made = self._spawn("initdb", ["--pgdata", str(self._data), *options])
         assert made.wait(timeout=120) == 0, self.log
@@ -109,9 +116,14 @@ class PostgresServer:
 
     def remove(self) -> None:
         """Stop it, and remove all that it wrote."""
+        if self._guard is None:
+            shutil.rmtree(self._folder)
+            return
+        assert self._guard.stdin is not None
+        self._guard.stdin.close()
+        self._guard.wait(timeout=120)
         if self._process is not None:
-            self.stop()
-        shutil.rmtree(self._folder)
+            self._process.wait(timeout=60)
 
     def create_database(self, name: str | None = None, *, template: str = "template0") -> str:
         """Make a database, empty or as a copy of one that nobody is connected to; returns its name."""
@@ -141,13 +153,15 @@ class PostgresServer:
         with psycopg.connect(self.url(), autocommit=True) as connection:
             connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
-    def _spawn(self, program: str, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
+    def _spawn(
+        self, program: str, arguments: Sequence[str], *, stdin: int = subprocess.DEVNULL
+    ) -> subprocess.Popen[bytes]:
         with self._log_path.open("ab") as log:
             return subprocess.Popen(
-                [self._binaries / program, *arguments],
+                [self._binaries / program, *arguments],  # an absolute program stays as it is
                 env={"LC_ALL": "C", "PATH": os.defpath},
                 cwd=self._folder,
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # a Ctrl-C in the terminal is for the tests, which then end it
