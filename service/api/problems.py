@@ -126,5 +126,6 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def pointer(location: Sequence[str | int]) -> str:
-    """The JSON pointer of a place in a body as pydantic names it."""
-    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in location)
+    """The JSON pointer of a place in a body as pydantic names it; a wrong key of an object is named by itself."""
+    parts = location[:-1] if location and location[-1] == "[key]" else location
+    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in parts)

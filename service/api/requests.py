@@ -19,7 +19,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from service.api.failures import field_errors, invalid_request
-from service.domain.operations import OPERATIONS
+from service.domain.operations import OPERATIONS, EditParameters
 from service.usecases.submissions import BatchSubmission, InlineSource, LinkedSource, ObjectSource
 
 _DATA_PREFIX_BYTES = 256  # a data: URL says its media type before the comma, in far less
@@ -211,6 +211,9 @@ class BatchToolRequest(Body):
         Key | None,
         Field(description="Key of a CSV in the bucket with bucket and key in front of each row, such as a report."),
     ] = None
+    parameters: Annotated[
+        EditParameters | None, Field(description="Format and size of the results, and what else an edit takes.")
+    ] = None
 
     @model_validator(mode="after")
     def _one_selection(self) -> Self:
@@ -222,7 +225,12 @@ class BatchToolRequest(Body):
 
     def submission(self, **more: Any) -> BatchSubmission:
         """The request in the words of the use cases; `more` is what did not stand in the body."""
-        fields = self.model_dump() | {"include": tuple(self.include or ()), "exclude": tuple(self.exclude or ())}
+        given = {} if self.parameters is None else self.parameters.model_dump(mode="json", exclude_none=True)
+        fields = self.model_dump() | {
+            "include": tuple(self.include or ()),
+            "exclude": tuple(self.exclude or ()),
+            "parameters": given,
+        }
         return BatchSubmission(**fields, **more)
 
 

@@ -154,7 +154,7 @@ async def test_what_is_wrong_with_a_set_is_said_before_it_is_accepted(tmp_path: 
                 {},
                 ["/items/1/url", "/items/2/url"],
             ),
-            ({"SKU 1/2": [good]}, {}, ["/items/SKU 1~12/[key]"]),
+            ({"SKU 1/2": [good]}, {}, ["/items/SKU 1~12"]),
             ({"SKU": [good, {"url": "http://user:pw@x.example/"}]}, {}, ["/items/SKU/1/url"]),
             ([{"object_key": "a.png", "bucket": "foreign"}], {}, ["/items/0/bucket"]),
             ([good | {"object_key": "a.png"}], {}, ["/items/0"]),

@@ -198,7 +198,7 @@ class World:
 
     async def _accept_batch(self, submission: BatchSubmission) -> Accepted:
         self.batches.append(submission)
-        return Accepted(new_job_id(), False)
+        return self.ledger.add(_batch_job_of(submission), submission.idempotency)
 
     async def _cancel(self, tenant: str, job_id: str) -> JobView:
         job = await self.ledger.job(tenant, job_id)
@@ -263,6 +263,20 @@ def _job_of(submission: Submission) -> Job:
         target=ObjectRef("out", "results"),
         created_at=NOW,
         callback_url=submission.callback_url,
+        metadata=submission.metadata,
+    )
+
+
+def _batch_job_of(submission: BatchSubmission) -> Job:
+    return Job(
+        id=new_job_id(),
+        tenant=submission.tenant,
+        contract=submission.contract,
+        operation="edit",
+        prompt=submission.prompt,
+        source=None,
+        target=ObjectRef("out", "results"),
+        created_at=NOW,
         metadata=submission.metadata,
     )
 
