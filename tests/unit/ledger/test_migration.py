@@ -3,23 +3,40 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import pytest
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import Connection, Engine, create_engine, inspect, text
 
-from service.ledger.migration import check_schema, migrate
+from service.ledger.migration import check_schema, migrate, migrate_postgres
+from service.ledger.postgres import PostgresDatabase
+from service.ledger.postgres_connections import postgres_engine
 from service.ledger.schema import metadata
 from service.ledger.sqlite import SqliteDatabase
 from service.ports.ledger import LedgerUnavailableError
+from tests.servers.postgres import PostgresServer
+from tests.servers.processes import free_port
 
 _MIGRATE = "import sys, pathlib; from service.ledger.migration import migrate; migrate(pathlib.Path(sys.argv[1]))"
+_MIGRATE_POSTGRES = "import sys; from service.ledger.migration import migrate_postgres; migrate_postgres(sys.argv[1])"
+_INDICES = {
+    "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL",
+    "postgresql": "SELECT indexname AS name, indexdef AS sql FROM pg_indexes WHERE schemaname = 'public'",
+}
 
 
-def described(path: Path) -> dict[str, object]:
+def engine_of(where: Path | str) -> Engine:
+    if isinstance(where, Path):
+        return create_engine(f"sqlite:///{where}")
+    return postgres_engine(where, connections=1)
+
+
+def described(where: Path | str) -> dict[str, object]:
     """Everything that a database's own description of its tables says; the order in which it does means nothing."""
-    engine = create_engine(f"sqlite:///{path}")
+    engine = engine_of(where)
     found: dict[str, object] = {}
     inspector = inspect(engine)
     for table in set(inspector.get_table_names()) - {"alembic_version"}:
@@ -28,29 +45,45 @@ def described(path: Path) -> dict[str, object]:
         for kind in (inspector.get_foreign_keys, inspector.get_check_constraints):
             found[f"{table}.{kind.__name__}"] = {part["name"]: part for part in kind(table)}
     with engine.connect() as connection:
-        indices = connection.execute(
-            text("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL")
-        )
-        found["indices"] = {row.name: row.sql for row in indices}
+        indices = connection.execute(text(_INDICES[engine.dialect.name]))
+        found["indices"] = {row.name: row.sql for row in indices if not row.name.startswith("alembic_version")}
     engine.dispose()
     return found
 
 
-async def check(path: Path) -> None:
-    database = SqliteDatabase(path)
+async def check(where: Path | str) -> None:
+    database = SqliteDatabase(where) if isinstance(where, Path) else PostgresDatabase(where)
     try:
         await database.read(check_schema)
     finally:
         await database.close()
 
 
+@pytest.fixture
+def another_postgres_url(postgres: PostgresServer) -> Iterator[str]:
+    name = postgres.create_database()
+    yield postgres.url(name)
+    postgres.drop_database(name)
+
+
 async def test_the_migrations_lead_to_the_schema_that_the_statements_are_written_for(tmp_path: Path) -> None:
     migrate(tmp_path / "migrated.db")
-    engine = create_engine(f"sqlite:///{tmp_path / 'created.db'}")
-    metadata.create_all(engine)
-    engine.dispose()
+    create_all(tmp_path / "created.db")
     assert described(tmp_path / "migrated.db") == described(tmp_path / "created.db")
     await check(tmp_path / "migrated.db")
+
+
+async def test_they_lead_to_it_on_postgres_too(empty_postgres_url: str, another_postgres_url: str) -> None:
+    migrate_postgres(empty_postgres_url)
+    create_all(another_postgres_url)
+    assert described(empty_postgres_url) == described(another_postgres_url)
+    await check(empty_postgres_url)
+
+
+def create_all(where: Path | str) -> None:
+    engine = engine_of(where)
+    metadata.create_all(engine)
+    engine.dispose()
 
 
 def test_migrating_again_changes_nothing(tmp_path: Path) -> None:
@@ -82,3 +115,48 @@ async def test_a_database_of_a_later_version_is_refused_and_left_alone(tmp_path:
         await check(path)
     with pytest.raises(LedgerUnavailableError, match="later version"):
         migrate(path)
+
+
+class TestPostgres:
+    def test_migrating_again_changes_nothing(self, empty_postgres_url: str) -> None:
+        migrate_postgres(empty_postgres_url)
+        before = described(empty_postgres_url)
+        migrate_postgres(empty_postgres_url)
+        assert described(empty_postgres_url) == before
+
+    async def test_of_several_processes_at_once_one_migrates_and_all_go_on(self, empty_postgres_url: str) -> None:
+        program = [sys.executable, "-c", _MIGRATE_POSTGRES, empty_postgres_url]
+        processes = await asyncio.gather(*(asyncio.create_subprocess_exec(*program) for _ in range(4)))
+        assert [await process.wait() for process in processes] == [0] * 4
+        await check(empty_postgres_url)
+
+    def test_it_happens_wholly_or_not_at_all(self, empty_postgres_url: str) -> None:
+        def failing(connection: Connection) -> None:
+            connection.execute(text("CREATE TABLE of_others (n int)"))
+            raise ValueError("half")
+
+        with pytest.raises(ValueError, match="half"):
+            migrate_postgres(empty_postgres_url, failing)
+        assert described(empty_postgres_url)["indices"] == {}
+        migrate_postgres(empty_postgres_url, lambda c: c.execute(text("CREATE TABLE of_others (n int)")))
+        assert {"jobs.key", "of_others.key"} <= described(empty_postgres_url).keys()
+
+    async def test_a_database_without_the_schema_is_refused_with_the_command_to_run(
+        self, empty_postgres_url: str
+    ) -> None:
+        with pytest.raises(
+            LedgerUnavailableError, match=r"schema none, this version needs \d+: run `afterimage migrate`"
+        ):
+            await check(empty_postgres_url)
+
+    async def test_a_database_of_a_later_version_is_refused_and_left_alone(self, postgres_url: str) -> None:
+        with psycopg.connect(postgres_url) as connection:
+            connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        with pytest.raises(LedgerUnavailableError, match="schema 9999"):
+            await check(postgres_url)
+        with pytest.raises(LedgerUnavailableError, match="later version"):
+            migrate_postgres(postgres_url)
+
+    def test_a_server_that_does_not_answer_is_said(self) -> None:
+        with pytest.raises(LedgerUnavailableError):
+            migrate_postgres(f"postgresql://postgres@127.0.0.1:{free_port()}/x")
