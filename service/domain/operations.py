@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from service.domain.resizing import MAX_TARGET_SIDE, Fit
+from service.domain.resizing import MAX_TARGET_SIDE
 
 OutputFormat = Literal["png", "jpeg", "webp", "avif"]
 
@@ -56,7 +56,7 @@ class EditParameters(BaseModel):
         int | None, Field(ge=1, le=MAX_TARGET_SIDE, description="The same from top to bottom; one of the two will do.")
     ] = None
     fit: Annotated[
-        Fit | None,
+        Literal["inside", "contain", "cover"] | None,
         Field(
             description="Where the proportions differ from the target's: inside (default) stays within it, contain is "
             "put on a ground of exactly that size, cover fills it and loses its overhanging edges."
@@ -68,7 +68,7 @@ class EditParameters(BaseModel):
         sides = (self.target_width, self.target_height)
         if self.fit is not None and sides == (None, None):
             raise PydanticCustomError("fit_without_target", "fit belongs to target_width and target_height")
-        if self.fit in {Fit.CONTAIN, Fit.COVER} and None in sides:
+        if self.fit in {"contain", "cover"} and None in sides:
             raise PydanticCustomError("fit_needs_both", "contain and cover need both target_width and target_height")
         return self
 

@@ -38,7 +38,7 @@ def test_nothing_is_asked_for_without_a_side() -> None:
         ({"fit": "contain", "target_width": 10}, "fit_needs_both"),
         ({"target_width": 0}, "greater_than_equal"),
         ({"target_height": MAX_TARGET_SIDE + 1}, "less_than_equal"),
-        ({"target_width": 10, "fit": "stretch"}, "enum"),
+        ({"target_width": 10, "fit": "stretch"}, "literal_error"),
     ],
 )
 def test_what_cannot_be_asked_for(asked: dict[str, Any], code: str) -> None:
