@@ -171,7 +171,7 @@ class SqlLedger:
     # watching
 
     async def counts(self) -> Mapping[str, int]:
-        """Jobs by status and deliveries by state, as ``job_queued`` or ``delivery_pending``."""
+        """Jobs and deliveries on their way: ``job_queued``, ``job_running`` and ``delivery_pending``."""
         return await self._facts.read(retention.counts)
 
     async def oldest_pending_delivery(self) -> datetime | None:

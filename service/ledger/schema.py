@@ -171,7 +171,6 @@ deliveries = Table(
     CheckConstraint("state = 'pending' OR next_attempt_at IS NULL", name="next_attempt_while_pending"),
 )
 partial("deliveries_pending", deliveries.c.created_at, where="state = 'pending'")
-Index("deliveries_by_state", deliveries.c.state)
 
 delivery_attempts = Table(
     "delivery_attempts",

@@ -176,7 +176,10 @@ class Ledger(Protocol):
     # watching
 
     async def counts(self) -> Mapping[str, int]:
-        """Jobs by status and deliveries by state, for the metrics."""
+        """Jobs and deliveries on their way: ``job_queued``, ``job_running`` and ``delivery_pending``.
+
+        What has ended is not counted: it grows without end, and how it ended is told when it does.
+        """
         ...
 
     async def oldest_pending_delivery(self) -> datetime | None:

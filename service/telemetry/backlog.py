@@ -17,7 +17,7 @@ class Backlog:
     Attributes:
         waiting: Work that is queued or running, by kind.
         in_flight: Work that runs in this process, by kind.
-        records: Jobs by status and deliveries by state, as the ledger counts them.
+        records: Jobs and deliveries on their way, as the ledger counts them.
         oldest_delivery_seconds: The age of the oldest message that is not delivered yet; 0 when there is none.
     """
 
@@ -39,7 +39,7 @@ class BacklogCollector(Collector):
             return
         yield _gauge("afterimage_work_waiting", "Work queued or running.", "kind", self.backlog.waiting)
         yield _gauge("afterimage_work_in_flight", "Work running in this process.", "kind", self.backlog.in_flight)
-        yield _gauge("afterimage_records", "Jobs by status, deliveries by state.", "state", self.backlog.records)
+        yield _gauge("afterimage_records", "Jobs and deliveries on their way.", "state", self.backlog.records)
         yield GaugeMetricFamily(
             "afterimage_oldest_pending_delivery_age_seconds",
             "Age of the oldest callback that is not delivered yet.",
