@@ -5,10 +5,12 @@ import io
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from service.domain.batches import Item, ItemStatus, SkipReason
+import pytest
+
+from service.domain.batches import Found, Item, ItemStatus, SkipReason, Stage
 from service.domain.jobs import Attempt, Fallback, JobError, Output, OutputSource
 from service.domain.objects import ObjectRef
-from service.domain.reports import COLUMNS, as_csv, error_line, row
+from service.domain.reports import COLUMNS, as_csv, error_line, picture_in, row
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 TRY = Attempt(number=1, provider="openai", model="m", started_at=NOW, http_status=429)
@@ -81,3 +83,35 @@ def test_the_callback_names_each_key_with_its_trouble() -> None:
     key = ITEM.source.key
     assert error_line(FAILED) == f"{key}: why"
     assert error_line(FALLBACK) == f"{key}: edited locally (rate_limited)"
+
+
+NAMED = replace(ITEM, source=None, url="https://shop.example/1.png", group="SKU", name="front", stage=Stage.MAIN)
+
+
+def test_a_picture_from_the_web_stands_there_with_its_url_and_its_product() -> None:
+    said = cells(NAMED)
+    assert (said["Bucket"], said["Key"]) == ("", "https://shop.example/1.png")
+    assert (said["Group"], said["Name"], said["Stage"]) == ("SKU", "front", "main")
+    assert error_line(replace(NAMED, output=None, error=JobError(code="x", message="why"))) == "SKU/front: why"
+
+
+@pytest.mark.parametrize("item", [ITEM, NAMED, replace(NAMED, source=ITEM.source, url=None, group=None)])
+def test_a_row_names_the_picture_that_it_reports(item: Item) -> None:
+    found = picture_in(row(item))
+    assert (found.source, found.url) == (item.source, item.url)
+    assert (found.group, found.name, found.stage) == (item.group, item.name, item.stage)
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        (["in", "a.png"], Found(source=ObjectRef("in", "a.png"))),
+        (["in"], Found(source=ObjectRef("in", ""))),
+        (["in", "a.png", "further", "columns"], Found(source=ObjectRef("in", "a.png"))),
+        (["", "https://shop.example/a.png"], Found(url="https://shop.example/a.png", name="a")),
+        (["", "a.png"], Found(source=ObjectRef("", "a.png"))),
+        (["in", "a.png", *[""] * 12, "../up", "a/b", "first"], Found(source=ObjectRef("in", "a.png"))),
+    ],
+)
+def test_a_row_that_somebody_else_wrote_names_a_picture_and_no_more(columns: list[str], expected: Found) -> None:
+    assert picture_in(columns) == expected

@@ -9,8 +9,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, Engine, create_engine, inspect, text
+import sqlalchemy
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, column, create_engine, insert, inspect, text
 
+from service.ledger import migration
 from service.ledger.migration import check_schema, migrate, migrate_postgres
 from service.ledger.postgres import PostgresDatabase
 from service.ledger.postgres_connections import postgres_engine
@@ -20,6 +24,32 @@ from service.ports.ledger import LedgerUnavailableError
 from tests.servers.postgres import PostgresServer
 from tests.servers.processes import free_port
 
+_JOB = {
+    "id": "job_1",
+    **dict.fromkeys(("tenant", "contract", "operation", "prompt"), "x"),
+    **dict.fromkeys(("target", "parameters", "metadata", "warnings"), "{}"),
+    **dict.fromkeys(("created_at", "priority", "run", "total", "succeeded", "fallback", "failed", "skipped"), 0),
+    "retry_possibly_billed": False,
+    "status": "queued",
+}
+_ITEM = {
+    "job_id": "job_1",
+    "number": 1,
+    "stream": 0,
+    "source_bucket": "in",
+    "source_key": "a.png",
+    "target_key": "out/a_modified.png",
+    "byte_count": 7,
+    "etag": "e",
+    "status": "succeeded",
+    "due_at": 1,
+    "run": 2,
+    "finished_at": 3,
+    "output": '{"width": 1}',
+    "warnings": "[]",
+    "cost_usd": 0.25,
+    "reserved_usd": 0.0,
+}
 _MIGRATE = "import sys, pathlib; from service.ledger.migration import migrate; migrate(pathlib.Path(sys.argv[1]))"
 _MIGRATE_POSTGRES = "import sys; from service.ledger.migration import migrate_postgres; migrate_postgres(sys.argv[1])"
 _INDICES = {
@@ -84,6 +114,24 @@ def create_all(where: Path | str) -> None:
     engine = engine_of(where)
     metadata.create_all(engine)
     engine.dispose()
+
+
+def test_the_items_of_an_older_version_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    config = Config()
+    config.set_main_option("script_location", str(Path(migration.__file__).with_name("migrations")))
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0002")
+        for name, row in (("jobs", _JOB), ("items", _ITEM)):
+            connection.execute(insert(sqlalchemy.table(name, *map(column, row))).values(row))
+    engine.dispose()
+    migrate(path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.row_factory = sqlite3.Row
+        kept = dict(connection.execute("SELECT * FROM items").fetchone())
+    assert {name: value for name, value in kept.items() if value is not None} == _ITEM
 
 
 def test_migrating_again_changes_nothing(tmp_path: Path) -> None:
