@@ -138,6 +138,7 @@ def _work_off(settings: Settings, parts: Capabilities, metrics: Metrics, drainin
 
     def leave(worked: timedelta) -> bool:
         crowded = parts.engine.in_flight().get(WorkKind.SHARD, 0) >= STREAMS
-        return draining() or (crowded and worked >= _TURN)
+        # Two runs of one stream would take the same pictures from each other, paid calls and all.
+        return draining() or parts.engine.may_have_lost(worked) or (crowded and worked >= _TURN)
 
     return WorkOff(batches=parts.batches, edit=edit, clock=parts.clock, leave=leave)

@@ -13,19 +13,19 @@ import structlog
 
 from service.api.services import StorageDescription
 from service.bootstrap.databases import open_database
+from service.bootstrap.engines import QueueingEngine, open_engine
 from service.bootstrap.secrets import link_key
+from service.bootstrap.sharing import check_shared
 from service.callbacks.rewrites import Rewrites
 from service.callbacks.sender import HttpCallbackSender
 from service.config.faults import ConfigurationError, VariableFault
 from service.config.settings import Settings
 from service.config.storage import CosSettings, R2Settings
 from service.domain.work import WorkKind
-from service.engine.embedded import EmbeddedEngine
 from service.imaging.pool import PillowImaging
 from service.ledger.batch_ledger import SqlBatchLedger
 from service.ledger.database import Database
 from service.ledger.ledger import SqlLedger
-from service.ledger.work import SqlWorkStore
 from service.net.client import GuardedClient
 from service.net.fetch import GuardedFetcher
 from service.net.guard import AddressPolicy, URLGuard
@@ -72,7 +72,7 @@ class Capabilities:
     database: Database
     ledger: SqlLedger
     batches: SqlBatchLedger
-    engine: EmbeddedEngine
+    engine: QueueingEngine
     storage: Storage
     storage_description: StorageDescription
     files: FileLinks | None
@@ -87,18 +87,17 @@ async def build(settings: Settings, stack: AsyncExitStack, metrics: Metrics) -> 
     """Build what the settings name; the stack closes it all, the last first.
 
     Raises:
-        ConfigurationError: the settings name what this version does not have.
+        ConfigurationError: the processes of a fleet would not have the same pictures or secrets.
         LedgerUnavailableError: the database cannot be reached, or has another version's schema.
         StorageError: the local folder cannot be used.
     """
-    if settings.database.postgres_url is not None:
-        raise ConfigurationError(
-            (VariableFault("AFTERIMAGE_DATABASE_URL", "this version has no engine for Postgres yet"),)
-        )
+    check_shared(settings)
     clock = SystemClock()
     database, feed = await open_database(settings.database, stack)
-    engine = EmbeddedEngine(
-        store=SqlWorkStore(database),
+    engine = await open_engine(
+        settings.database,
+        database,
+        stack,
         clock=clock,
         concurrency={
             WorkKind.JOB: settings.jobs.worker_concurrency,

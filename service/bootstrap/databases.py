@@ -29,9 +29,12 @@ async def open_database(settings: DatabaseSettings, stack: AsyncExitStack) -> tu
         file = SqliteDatabase(settings.database_file)
         stack.push_async_callback(file.close)
         return file, feed
+    from service.engine.queue_schema import check_queue
+
     server = PostgresDatabase(settings.postgres_url, connections=settings.database_connections)
     stack.push_async_callback(server.close)
     await server.read(check_schema)
+    await server.read(check_queue)
     await stack.enter_async_context(Notifications(settings.postgres_url, feed))
     return server, feed
 
@@ -45,5 +48,7 @@ def migrate_database(settings: DatabaseSettings) -> str:
     if settings.postgres_url is None:
         migrate(settings.database_file)
         return str(settings.database_file)
-    migrate_postgres(settings.postgres_url)
+    from service.engine.queue_schema import migrate_queue
+
+    migrate_postgres(settings.postgres_url, migrate_queue)
     return "the database"

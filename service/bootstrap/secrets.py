@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
+from service.bootstrap.sharing import check_shared
 from service.callbacks.signing import new_secret
 from service.config.settings import Settings
 
@@ -15,8 +16,14 @@ _LINK_FILE = "link-key"
 
 
 def signing_secrets(settings: Settings) -> tuple[str, ...]:
-    """The secrets that sign callbacks, the current one first; made and kept where none is configured."""
+    """The secrets that sign callbacks, the current one first; made and kept where none is configured.
+
+    Raises:
+        ConfigurationError: none is configured, and each process of a fleet would make its own.
+    """
     configured = tuple(secret.get_secret_value() for secret in settings.access.signing_secrets)
+    if not configured:
+        check_shared(settings)
     return configured or (_kept(settings.database.data_dir / _SIGNING_FILE, new_secret),)
 
 

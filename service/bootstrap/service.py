@@ -55,8 +55,12 @@ class _Running:
     cancel: CancelJob
 
 
-def join(settings: Settings, parts: Capabilities, metrics: Metrics) -> Service:
-    """Join use cases and capabilities."""
+def join(settings: Settings, parts: Capabilities, metrics: Metrics, *, works: bool) -> Service:
+    """Join use cases and capabilities.
+
+    Args:
+        works: Whether this process works off what it accepts.
+    """
     link_seconds = settings.objects.presign_expires
     read = ReadJobs(
         ledger=parts.ledger,
@@ -65,7 +69,8 @@ def join(settings: Settings, parts: Capabilities, metrics: Metrics) -> Service:
         clock=parts.clock,
         link_seconds=link_seconds,
     )
-    head_start = HeadStart(imaging=parts.imaging, providers=parts.providers, most=settings.pictures.imaging_workers)
+    ahead = settings.pictures.imaging_workers if works else 0
+    head_start = HeadStart(imaging=parts.imaging, providers=parts.providers, most=ahead)
     readiness = Readiness({"database": parts.ledger.ping, "storage": parts.storage.ping})
     admission = Admission(
         quota=Quota(ledger=parts.ledger, clock=parts.clock, max_unfinished=settings.jobs.max_queued_jobs),

@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from enum import Enum
 
 import structlog
 import uvicorn
@@ -16,6 +17,7 @@ from starlette.types import Lifespan
 from uvicorn.loops.auto import auto_loop_factory as fastest_loop
 
 from service.api.app import create_app
+from service.api.probes import create_probes
 from service.bootstrap.capabilities import Capabilities, build
 from service.bootstrap.service import Service, join
 from service.config.settings import Settings
@@ -31,12 +33,25 @@ _DRAIN_SECONDS = 5  # for requests that are being answered when the process is t
 _MOST_SOCKET_BYTES = 4096  # of what a client says through a WebSocket; nobody listens
 
 
-def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or Ctrl-C: API and worker in one process."""
+class Role(Enum):
+    """What a process does. With SQLite there is one, which does both."""
+
+    API = "api"
+    WORKER = "worker"
+    BOTH = "both"
+
+    @property
+    def works(self) -> bool:
+        """Whether it works off jobs and deliveries."""
+        return self is not Role.API
+
+
+def serve(settings: Settings, role: Role) -> None:
+    """Serve until SIGTERM or Ctrl-C; a worker serves its probes alone."""
     configure_logging(level=settings.logs.level, log_format=settings.logs.format, stream=sys.stderr)
     # uvicorn would choose the fastest loop there is, but what it serves must be built on the same one.
     with asyncio.Runner(loop_factory=fastest_loop()) as runner:
-        runner.run(_serve(settings))
+        runner.run(_serve(settings, role))
 
 
 async def check(settings: Settings) -> list[tuple[str, bool, str]]:
@@ -49,19 +64,21 @@ async def check(settings: Settings) -> list[tuple[str, bool, str]]:
         return [(finding.component, finding.ok, finding.detail) for finding in findings]
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, role: Role) -> None:
     async with AsyncExitStack() as stack:
         metrics = Metrics()
-        stack.enter_context(hold_folder(settings.database.data_dir))
+        if settings.database.postgres_url is None:
+            stack.enter_context(hold_folder(settings.database.data_dir))
         parts = await build(settings, stack, metrics)
-        service = join(settings, parts, metrics)
-        app = create_app(service.services, service.options)
-        app.router.lifespan_context = _lifespan(settings, parts, service, metrics)
+        service = join(settings, parts, metrics, works=role.works)
+        probes = role is Role.WORKER
+        app = create_probes(service.services) if probes else create_app(service.services, service.options)
+        app.router.lifespan_context = _lifespan(settings, parts, service, metrics, role)
         server = _Server(
             uvicorn.Config(
                 app,
                 host=settings.server.host,
-                port=settings.server.port,
+                port=settings.server.worker_port if probes else settings.server.port,
                 log_config=None,
                 access_log=False,
                 server_header=False,
@@ -86,16 +103,18 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def _lifespan(settings: Settings, parts: Capabilities, service: Service, metrics: Metrics) -> Lifespan[FastAPI]:
+def _lifespan(
+    settings: Settings, parts: Capabilities, service: Service, metrics: Metrics, role: Role
+) -> Lifespan[FastAPI]:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         metrics.watch(lambda: _backlog(parts))
         lag = asyncio.create_task(measure_loop_lag(metrics))
         await parts.imaging.start()
         await service.prune.schedule()
-        await parts.engine.start(service.handlers)
+        await parts.engine.start(service.handlers if role.works else {})
         _tune_interpreter()
-        _log.info("serving", url=settings.server.public_url, storage=parts.storage_description.kind)
+        _log.info("serving", role=role.value, url=settings.server.public_url, storage=parts.storage_description.kind)
         try:
             yield
         finally:

@@ -7,7 +7,7 @@ import click
 from service.cli.check import check
 from service.cli.listen import listen
 from service.cli.maintenance import migrate, openapi, secret
-from service.cli.serve import serve
+from service.cli.serve import serve, worker
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -19,5 +19,5 @@ def main() -> None:
     """
 
 
-for _command in (serve, migrate, check, listen, secret, openapi):
+for _command in (serve, worker, migrate, check, listen, secret, openapi):
     main.add_command(_command)

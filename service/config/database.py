@@ -29,7 +29,7 @@ class DatabaseSettings(Group):
         Path,
         Field(
             description="The data folder: the database, the signing secret and, without a bucket, the pictures. One "
-            "process at a time uses it.",
+            "process at a time uses it, or with Postgres as many as share it.",
             examples=["/var/lib/afterimage"],
         ),
         Expects("a folder; it is made when it is not there"),
@@ -51,10 +51,21 @@ class DatabaseSettings(Group):
             ge=1,
             le=500,
             description="How many transactions a process runs on Postgres at a time, each on a connection that it "
-            "keeps. Multiplied by the processes it must stay below the server's `max_connections`.",
+            "keeps; it has up to 6 more for its queue and for announcements. Multiplied by the processes that must "
+            "stay below the server's `max_connections`.",
             examples=["20"],
         ),
     ] = 10
+
+    data_dir_shared: Annotated[
+        bool,
+        Field(
+            description="With Postgres: that all processes have the same data folder, on a file system that they "
+            "share. Then they may keep pictures and the signing secret there; otherwise they need a bucket and "
+            "`AFTERIMAGE_SIGNING_SECRETS`.",
+            examples=["true"],
+        ),
+    ] = False
 
     @field_validator("database_url")
     @classmethod

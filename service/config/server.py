@@ -27,6 +27,16 @@ class ServerSettings(Group):
         Expects("a host name or address"),
     ] = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65_535, description="Port to listen on.", examples=["8080"])] = 8000
+    worker_port: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=65_535,
+            description="Port on which `afterimage worker` answers health checks and gives its metrics; 0 takes a "
+            "free one.",
+            examples=["9001"],
+        ),
+    ] = 8001
     public_url: Annotated[
         HttpURL,
         Field(

@@ -1,1 +1,1 @@
-"""Engines: `embedded` for one process over the ledger's own table, `procrastinate` for any number of them on Postgres."""
+"""Engines: `embedded` for one process over the ledger's own table, `procrastinate` for any number on Postgres."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 from sqlalchemy import Connection
 
@@ -87,3 +88,8 @@ class EmbeddedEngine:
     def in_flight(self) -> Mapping[WorkKind, int]:
         """How many handlers run now in this process."""
         return {kind: lane.in_flight for kind, lane in self._lanes.items()}
+
+    def may_have_lost(self, running: timedelta) -> bool:
+        """Never: there is no other process."""
+        del running
+        return False

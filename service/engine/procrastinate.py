@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
+from datetime import timedelta
 
 import structlog
 from procrastinate.jobs import Notification, Status
@@ -59,6 +60,7 @@ class ProcrastinateEngine:
         self._backoff = backoff
         self._rhythm = rhythm
         self._lanes: dict[WorkKind, FleetLane] = {}
+        self._watch: Watch | None = None
         self._serving: Collection[asyncio.Task[None]] = ()
 
     def defer(self, connection: Connection, work: Sequence[Work]) -> None:
@@ -86,8 +88,8 @@ class ProcrastinateEngine:
                 concurrency=self._concurrency[kind],
                 backoff=self._backoff,
             )
-        watch = Watch(self._queue, self._rhythm, flights=self._flights, found=self._wake)
-        self._serving = [asyncio.create_task(watch.keep()), asyncio.create_task(self._listen_for_ever())]
+        self._watch = Watch(self._queue, self._rhythm, clock=self._clock, flights=self._flights, found=self._wake)
+        self._serving = [asyncio.create_task(self._watch.keep()), asyncio.create_task(self._listen_for_ever())]
         for lane in self._lanes.values():
             lane.start()
 
@@ -147,6 +149,10 @@ class ProcrastinateEngine:
     def in_flight(self) -> Mapping[WorkKind, int]:
         """How many handlers run now in this process."""
         return {kind: len(lane.flights) for kind, lane in self._lanes.items()}
+
+    def may_have_lost(self, running: timedelta) -> bool:
+        """Whether another process may have taken over what has been running here for so long."""
+        return self._watch is not None and self._watch.was_silent(running)
 
     def _flights(self) -> Mapping[int, Flight]:
         return {entry_id: flight for lane in self._lanes.values() for entry_id, flight in lane.flights.items()}

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import structlog
 from procrastinate.jobs import Job as Entry
 
 from service.engine.flight import Flight
 from service.engine.queue import Queue
+from service.ports.clock import Clock
 
 _log = structlog.get_logger()
 
@@ -30,30 +32,58 @@ class Watch:
     database was lost, so that an entry is noted as running which nobody here runs.
 
     Args:
+        clock: Goes on while the process or its host is stopped.
         flights: What runs in this process, by the id of its entry.
         found: Called when there may be something to take.
     """
 
     def __init__(
-        self, queue: Queue, rhythm: Rhythm, *, flights: Callable[[], Mapping[int, Flight]], found: Callable[[], None]
+        self,
+        queue: Queue,
+        rhythm: Rhythm,
+        *,
+        clock: Clock,
+        flights: Callable[[], Mapping[int, Flight]],
+        found: Callable[[], None],
     ) -> None:
         self._queue = queue
         self._rhythm = rhythm
+        self._clock = clock
         self._flights = flights
         self._found = found
         self._unknown: set[int | None] = set()
+        self._heard_at = clock.now()
+        self._silent_until: datetime | None = None
+
+    def was_silent(self, within: timedelta) -> bool:
+        """Whether this worker, for some of the time within which something runs, could be taken for dead."""
+        now = self._clock.now()
+        if self._silence(now):
+            return True
+        return self._silent_until is not None and now - self._silent_until <= within
 
     async def keep(self) -> None:
         """Go on until canceled."""
         while True:
             try:
                 # First the heartbeat: who was stopped for a while must not be the next to find itself silent.
-                await self._queue.beat()
+                await self._beat()
                 await self._take_over()
                 await self._stop_aborted()
             except Exception:  # noqa: BLE001 - the database may well be back in a moment
                 _log.exception("the queue cannot be watched")
             await asyncio.sleep(self._rhythm.beat_seconds)
+
+    async def _beat(self) -> None:
+        asked_at = self._clock.now()
+        await self._queue.beat()
+        if self._silence(asked_at):
+            self._silent_until = asked_at
+            _log.warning("this worker was not heard of for a while; its work may have been taken over")
+        self._heard_at = asked_at
+
+    def _silence(self, now: datetime) -> bool:
+        return (now - self._heard_at).total_seconds() >= self._rhythm.silent_seconds
 
     async def _take_over(self) -> None:
         abandoned = [*await self._queue.abandoned(silent_seconds=self._rhythm.silent_seconds), *await self._mislaid()]

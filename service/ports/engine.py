@@ -8,7 +8,7 @@ work on it are committed together.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from sqlalchemy import Connection
@@ -79,4 +79,11 @@ class Engine(Protocol):
 
     def in_flight(self) -> Mapping[WorkKind, int]:
         """How many handlers run now in this process."""
+        ...
+
+    def may_have_lost(self, running: timedelta) -> bool:
+        """Whether another process may have taken over what has been running here for so long.
+
+        To be asked before something new is begun that no run number fences.
+        """
         ...

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.servers.processes import WebProcess, free_port
 
-_LOOPBACK_RECEIVERS = {
+LOOPBACK_RECEIVERS = {
     "AFTERIMAGE_CALLBACK_ALLOW_HTTP": "true",
     "AFTERIMAGE_CALLBACK_ALLOW_NETWORKS": "127.0.0.0/8",
     "AFTERIMAGE_FETCH_ALLOW_NETWORKS": "127.0.0.0/8",
@@ -34,7 +34,7 @@ class RunningService(WebProcess):
                 "AFTERIMAGE_HOST": "127.0.0.1",
                 "AFTERIMAGE_PORT": str(port),
                 "AFTERIMAGE_DATA_DIR": str(self.data_dir),
-                **_LOOPBACK_RECEIVERS,
+                **LOOPBACK_RECEIVERS,
                 **(env or {}),
             },
             cwd=folder,
