@@ -16,7 +16,7 @@ from typing import TypeVar
 import psycopg
 import pytest
 
-from service.domain.batches import ItemEnding, ItemStatus
+from service.domain.batches import Found, ItemEnding, ItemStatus, Stage, Staging
 from service.domain.deliveries import DeliveryState
 from service.domain.jobs import JobStatus
 from service.domain.work import Work, WorkKind
@@ -268,6 +268,24 @@ class TestBatches:
         assert statuses.count(ItemStatus.FAILED) == sum(ended)
         assert statuses.count(ItemStatus.CANCELED) == canceled == 10 - sum(ended)
         assert (await fleet[0].batch(job)).settled == 10
+
+    async def test_nothing_waits_for_a_main_picture_that_ended_while_it_was_listed(
+        self, fleet: Sequence[BatchHome], postgres_url: str
+    ) -> None:
+        job = await fleet[0].begun(batch={"staging": Staging(main_first=True)})
+        mains = [Found(url="https://a.example", group=f"{n}", name="m", stage=Stage.MAIN) for n in range(10)]
+        await fleet[0].listed(job, *mains, cursor="more")
+        mine = [narrowed(job, item) for item in await taken(fleet[0], job)]
+        *ends, _, _ = await at_once(
+            postgres_url,
+            f"SELECT FROM jobs WHERE id = '{job.id}' FOR UPDATE",
+            *(fleet[n % 2].batches.finish_item(one, failed()) for n, one in enumerate(mine[:5])),
+            fleet[2].listed(job, *(replace(one, name="s", stage=Stage.SECONDARY) for one in mains)),
+            fleet[0].batches.finish_item(mine[5], failed()),
+        )
+        assert ends == [True] * 5
+        others = (await fleet[0].items(job))[10:]
+        assert [item.waits_for for item in others] == [None] * 6 + [7, 8, 9, 10]
 
     async def test_nothing_is_begun_once_a_pause_was_confirmed(
         self, fleet: Sequence[BatchHome], postgres_url: str
