@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from service.domain.batches import ItemStatus
+from service.domain.batches import Found, ItemStatus, Stage, Staging
 from service.domain.jobs import Job, JobError
+from service.domain.pictures import PictureFault
 from service.domain.work import Again, Work, WorkKind
 from service.ports.ledger import LedgerUnavailableError
 from service.usecases.outputs import Kept
@@ -144,3 +145,21 @@ async def test_there_is_nothing_to_do_for_a_batch_that_is_gone(at: BatchHome) ->
 
     gone = Work(kind=WorkKind.SHARD, ref="job_gone/0", due_at=NOW)
     assert await stream(at, edit)(gone) is None
+
+
+async def test_each_stage_has_its_prompt_and_what_was_named_is_missed_when_it_is_no_picture(at: BatchHome) -> None:
+    staging = Staging(main_first=True, secondary_prompt="the others so")
+    job, asked = await at.begun(batch={"staging": staging}, prompt="the main one so"), list[Job]()
+    named = Found(url="https://shop.example/1.png", group="SKU", name="front", stage=Stage.MAIN)
+    await at.listed(job, named, replace(named, name="back", stage=Stage.SECONDARY), "bucket/key.png")
+
+    async def edit(item: Job) -> JobError:
+        asked.append(item)
+        return JobError(code=PictureFault.NOT_A_PICTURE, message="no picture")
+
+    assert await stream(at, edit)(work_on(job)) is None
+    prompts = {item.item: item.prompt for item in asked}
+    assert prompts == {1: "the main one so", 2: "the others so", 3: "the main one so"}
+    assert {item.source.url for item in asked if item.source} == {"https://shop.example/1.png", None}
+    assert [item.item for item in asked].index(2) > [item.item for item in asked].index(1)
+    assert await statuses(at, job) == ["failed", "failed", "skipped"]
