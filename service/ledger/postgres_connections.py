@@ -37,7 +37,9 @@ def postgres_engine(url: str, *, connections: int, patient: bool = False) -> Eng
     """A SQLAlchemy engine that keeps so many connections. Its transactions are READ COMMITTED unless told otherwise."""
     return create_engine(
         "postgresql+psycopg://",
-        connect_args=dict(connection_parameters(url, patient=patient)),
+        # Statements are planned with their parameters each time. Prepared ones would in time be planned for any
+        # parameters, and a rare status looked for among all jobs.
+        connect_args={**connection_parameters(url, patient=patient), "prepare_threshold": None},
         pool_size=connections,
         max_overflow=0,
         isolation_level="READ COMMITTED",  # the server may have been given another default
