@@ -150,6 +150,19 @@ async def test_stopping_ends_what_waits_and_what_is_still_asked_for(at: BatchHom
     assert await heard(await events(follow, job)) == []
 
 
+async def test_what_happens_while_nothing_is_found_is_not_missed(at: BatchHome) -> None:
+    class Overtaken(SqlLedger):
+        async def events(self, job_id: str, *, after: int, limit: int) -> Sequence[Event]:
+            found = await super().events(job_id, after=after, limit=limit)
+            if not found:
+                await self.finish(job, an_ending(), None)
+            return found
+
+    job = await at.home.begun()
+    ledger = Overtaken(at.home.database, queue=at.home.queue, feed=at.home.feed)
+    assert numbers(await heard(await events(FollowJob(ledger=ledger, batches=at.batches), job))) == [1, 2, 3]
+
+
 async def test_a_database_that_is_away_for_a_while_cuts_nobody_off(at: BatchHome) -> None:
     class Shaky(SqlLedger):
         away = False
