@@ -12,7 +12,9 @@ from tests.integration.scene import Scene, encoded, picture, scene
 from tests.integration.test_batches import TOOL, fill, until
 from tests.integration.test_retention_and_tenants import ALICE, BOB
 from tests.servers.event_source import EventSource
+from tests.servers.fleet import Fleet
 from tests.servers.images_replies import Reply
+from tests.servers.openai_images import ImagesServer
 
 KEYS = "alice:alice-key-0123456789,bob:bob-key-0123456789abc"
 
@@ -89,3 +91,23 @@ async def test_events_are_their_tenants_alone(tmp_path: Path) -> None:
         assert (foreign.status_code, foreign.json()["code"]) == (404, "not_found")
         found = await EventSource(at.client, path, ALICE).follow()
         assert [event.event for event in found] == ["job.queued", "job.running", "job.succeeded"]
+
+
+async def test_any_process_tells_what_another_one_did(tmp_path: Path, empty_postgres_url: str) -> None:
+    with ImagesServer() as images:
+        images.script(always=Reply(delay_seconds=0.5))
+        fleet = Fleet(tmp_path, empty_postgres_url, {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": images.url})
+        await fleet.migrate()
+        async with fleet.api() as one, fleet.api() as other, one.client() as client, other.client() as elsewhere:
+            body = {"operation": "edit", "prompt": "Make it orange", "image_base64": encoded(picture())}
+            job = (await client.post("/api/v1/jobs", json=body)).json()
+            path = f"/api/v1/jobs/{job['id']}/events"
+            first = EventSource(client, path, leaves_after=2)
+            waiting = asyncio.create_task(first.once())
+            await told(first, 1)
+            async with fleet.worker(), asyncio.timeout(60):
+                await waiting
+                then = EventSource(elsewhere, path, told=list(first.told))
+                everything = await then.follow()
+    assert [event.id for event in everything] == ["1", "2", "3"]
+    assert [event.event for event in everything] == ["job.queued", "job.running", "job.succeeded"]
