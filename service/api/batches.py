@@ -140,7 +140,7 @@ async def retry_job(
         Literal["failed", "fallback"], Query(description="Which pictures: those that failed, or those that fell back.")
     ] = "failed",
 ) -> JobDocument:
-    """Do again what failed in a batch, or what fell back, as a new one that is otherwise the same."""
+    """Do a failed job again, or what failed or fell back in a batch, as a new job that is otherwise the same."""
     view = await services.batches.retry(tenant, job_id, ItemStatus(status))
     response.headers["Location"] = f"/api/v1/jobs/{view.job.id}"
     response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)

@@ -25,6 +25,7 @@ from service.usecases.read import ReadJobs
 from service.usecases.read_batch import EstimateBatch, ReadBatches
 from service.usecases.replays import Replays
 from service.usecases.report import WriteReport
+from service.usecases.retry import RetryJob
 from service.usecases.run_batch import RunBatch
 from service.usecases.work_off import WorkOff
 
@@ -92,8 +93,8 @@ class Batches:
         )
         self.work_off = _work_off(settings, parts, metrics, draining)
 
-    def control(self, *, cancel_single: CancelJob, read: ReadJobs) -> ControlBatch:
-        """What lets callers steer their batches."""
+    def control(self, *, cancel_single: CancelJob, retry_single: RetryJob, read: ReadJobs) -> ControlBatch:
+        """What lets callers steer their jobs."""
         parts = self._parts
         return ControlBatch(
             ledger=parts.ledger,
@@ -101,6 +102,7 @@ class Batches:
             engine=parts.engine,
             accept=self.accept,
             cancel_single=cancel_single,
+            retry_single=retry_single,
             read=read,
             clock=parts.clock,
         )

@@ -29,6 +29,7 @@ from service.usecases.prune import Prune
 from service.usecases.quota import Quota
 from service.usecases.read import ReadJobs
 from service.usecases.replays import Replays
+from service.usecases.retry import RetryJob
 from service.usecases.run import RunJob
 from service.usecases.run_batch import RunBatch
 
@@ -86,7 +87,9 @@ def join(settings: Settings, parts: Capabilities, metrics: Metrics, *, works: bo
         settings, parts, metrics, admission=admission, messages=messages, draining=lambda: readiness.draining
     )
     running = _running(settings, parts, metrics, read, head_start, batches.run, messages)
-    control = batches.control(cancel_single=running.cancel, read=read)
+    accept = _accept(settings, parts, metrics, head_start, admission)
+    retry = RetryJob(accept=accept, storage=parts.storage, max_image_bytes=settings.pictures.max_image_bytes)
+    control = batches.control(cancel_single=running.cancel, retry_single=retry, read=read)
     prune = Prune(
         ledger=parts.ledger,
         batches=parts.batches,
@@ -97,7 +100,7 @@ def join(settings: Settings, parts: Capabilities, metrics: Metrics, *, works: bo
     secrets = secrets_by_tenant(settings)
 
     services = Services(
-        accept=_accept(settings, parts, metrics, head_start, admission),
+        accept=accept,
         accept_batch=batches.accept,
         batches=BatchServices(
             estimate=batches.estimate,

@@ -1,4 +1,4 @@
-"""Control over batches: canceling, pausing, going on, and doing again what failed."""
+"""Control over jobs, batches above all: canceling, pausing, going on, and doing again what failed."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from service.usecases.read import JobView, ReadJobs
 from service.usecases.submissions import BatchSubmission
 
 CancelSingle = Callable[[str, str], Awaitable[JobView]]
+RetrySingle = Callable[[Job, ItemStatus], Awaitable[Accepted]]
 Accept = Callable[[BatchSubmission], Awaitable[Accepted]]
 
 
@@ -31,6 +32,7 @@ class ControlBatch:
         engine: Engine,
         accept: Accept,
         cancel_single: CancelSingle,
+        retry_single: RetrySingle,
         read: ReadJobs,
         clock: Clock,
     ) -> None:
@@ -39,6 +41,7 @@ class ControlBatch:
         self._engine = engine
         self._accept = accept
         self._cancel_single = cancel_single
+        self._retry_single = retry_single
         self._read = read
         self._clock = clock
 
@@ -84,25 +87,32 @@ class ControlBatch:
         return await self._read.get(tenant, job_id)
 
     async def retry(self, tenant: str, job_id: str, status: ItemStatus = ItemStatus.FAILED) -> JobView:
-        """A new batch of what failed, or fell back, in this one; otherwise the same.
+        """A new job of what failed, or fell back, in this one; otherwise the same.
 
         Raises:
-            RefusedError: ``not_found``, or why the batch cannot be accepted.
+            RefusedError: ``not_found``, ``not_ready``, or why the new job cannot be accepted.
         """
-        job, batch = await self._batch(tenant, job_id)
+        job = await self._ledger.job(tenant, job_id)
+        if job is None:
+            raise _missing(job_id)
         if not job.finished:
-            raise RefusedError(RefusalCode.NOT_READY, "this batch has not finished yet", retryable=True)
-        accepted = await self._accept(
+            raise RefusedError(RefusalCode.NOT_READY, "this job has not finished yet", retryable=True)
+        batch = await self._batches.batch(tenant, job_id)
+        again = self._retry_single(job, status) if batch is None else self._retry_batch(job, batch, status)
+        return await self._read.get(tenant, (await again).job_id)
+
+    async def _retry_batch(self, job: Job, batch: Batch, status: ItemStatus) -> Accepted:
+        return await self._accept(
             BatchSubmission(
-                tenant=tenant,
+                tenant=job.tenant,
                 prompt=job.prompt,
                 bucket=batch.selection.bucket,
                 output_bucket=job.target.bucket,
                 output_prefix=batch.output_prefix,
                 concurrency=batch.concurrency,
                 max_cost_usd=batch.max_cost_usd,
-                only_failed_of=None if status is ItemStatus.FALLBACK else job_id,
-                redo_fallbacks_of=job_id if status is ItemStatus.FALLBACK else None,
+                only_failed_of=None if status is ItemStatus.FALLBACK else job.id,
+                redo_fallbacks_of=job.id if status is ItemStatus.FALLBACK else None,
                 staging=batch.staging,
                 contract=job.contract,
                 parameters=job.parameters,
@@ -112,7 +122,6 @@ class ControlBatch:
                 callback_url=job.callback_url,
             )
         )
-        return await self._read.get(tenant, accepted.job_id)
 
     async def _unfinished(self, tenant: str, job_id: str) -> None:
         job, _ = await self._batch(tenant, job_id)

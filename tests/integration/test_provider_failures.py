@@ -134,3 +134,29 @@ async def test_a_running_job_is_canceled_and_its_call_possibly_billed(it: Scene)
     assert (await it.callback(job_id))["status"] == "canceled"
     again = await it.client.post(f"/api/v1/jobs/{job_id}/cancel")
     assert again.status_code == httpx.codes.OK, "canceling twice is no error"
+
+
+async def test_a_failed_job_is_done_again_as_a_new_one(it: Scene) -> None:
+    it.images.script("moderated")
+    failed = await it.ended((await it.submit(image_base64=encoded(picture()), metadata={"sku": "7"})).json()["id"])
+    assert failed["status"] == "failed"
+    asked = await it.client.post(f"/api/v1/jobs/{failed['id']}/retry")
+    assert asked.status_code == 202
+    done = await it.ended(asked.json()["id"])
+    assert done["id"] != failed["id"]
+    assert (done["status"], done["output"]["source"], done["metadata"]) == ("succeeded", "provider", {"sku": "7"})
+    again = await it.client.post(f"/api/v1/jobs/{done['id']}/retry")
+    assert (again.status_code, again.json()["code"]) == (409, "already_finished")
+
+
+async def test_a_fallback_is_done_again_by_the_model_with_the_same_mask(it: Scene) -> None:
+    it.images.script("cut")
+    masked = {"image_base64": encoded(picture()), "mask_base64": encoded(picture(colour="white"))}
+    fell_back = await it.ended((await it.submit(**masked)).json()["id"])
+    assert fell_back["output"]["source"] == "fallback"
+    path = f"/api/v1/jobs/{fell_back['id']}/retry"
+    assert (await it.client.post(path)).status_code == 409, "it has not failed"
+    done = await it.ended((await it.client.post(path, params={"status": "fallback"})).json()["id"])
+    assert done["output"]["source"] == "provider"
+    first, second = it.images.calls
+    assert second.files == first.files, "the same picture and the same mask"
