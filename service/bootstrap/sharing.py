@@ -11,18 +11,20 @@ _WHY = "is missing although all processes on one Postgres database must have the
 
 
 def check_shared(settings: Settings) -> None:
-    """Make sure that pictures and secrets are not in a data folder that only one of several processes has.
+    """Make sure that no process of a fleet has pictures, secrets or links of its own.
 
     Raises:
-        ConfigurationError: they are, or would be.
+        ConfigurationError: one would.
     """
-    if settings.database.postgres_url is None or settings.database.data_dir_shared:
-        return
-    if faults := tuple(_missing(settings)):
+    if settings.database.postgres_url is not None and (faults := tuple(_missing(settings))):
         raise ConfigurationError(faults)
 
 
 def _missing(settings: Settings) -> Iterator[VariableFault]:
+    if "public_url" not in settings.server.model_fields_set:
+        yield VariableFault("AFTERIMAGE_PUBLIC_URL", f"{_WHY}; expected the URL under which callers reach the service")
+    if settings.database.data_dir_shared:
+        return
     if settings.store is None:
         yield VariableFault(
             "COS_ENDPOINT",

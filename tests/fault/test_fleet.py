@@ -94,7 +94,7 @@ def _truth(evidence: Evidence) -> dict[str, Any]:
 
 
 async def test_what_a_killed_worker_had_in_work_is_taken_over(fleet: Fleet, around: Surroundings) -> None:
-    async with fleet.api() as api:
+    async with fleet.front() as api:
         jobs = await _post(api, around, _JOBS)
         async with fleet.worker() as doomed, fleet.worker():
             await _until(lambda: _calls(around) > 2 * _AT_A_TIME, timeout_seconds=60)
@@ -115,7 +115,7 @@ async def test_what_a_killed_worker_had_in_work_is_taken_over(fleet: Fleet, arou
 async def test_a_worker_that_wakes_up_after_its_work_was_taken_over_changes_nothing(
     fleet: Fleet, around: Surroundings
 ) -> None:
-    async with fleet.api() as api, fleet.worker() as sleeper:
+    async with fleet.front() as api, fleet.worker() as sleeper:
         jobs = await _post(api, around, 8)
         await _until(lambda: _calls(around) > 0, timeout_seconds=30)
         sleeper.signal_family(signal.SIGSTOP)
@@ -136,7 +136,7 @@ async def test_a_worker_that_wakes_up_after_its_work_was_taken_over_changes_noth
 
 
 async def test_a_worker_that_is_told_to_stop_leaves_the_rest_to_the_others(fleet: Fleet, around: Surroundings) -> None:
-    async with fleet.api() as api:
+    async with fleet.front() as api:
         jobs = await _post(api, around, _JOBS)
         async with fleet.worker() as leaving, fleet.worker():
             await _until(lambda: _calls(around) > 2 * _AT_A_TIME, timeout_seconds=60)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -15,6 +15,7 @@ import httpx
 from PIL import Image
 from standardwebhooks.webhooks import Webhook
 
+from tests.servers.fleet import Fleet, FleetProcess
 from tests.servers.openai_images import ImagesServer
 from tests.servers.receiver import Receiver, Visit
 from tests.servers.service import RunningService
@@ -25,12 +26,26 @@ _FINISH_SECONDS = 30
 
 @dataclass(slots=True)
 class Scene:
-    """One service, the model that it asks and the receiver that it calls."""
+    """One service, the model that it asks and the receiver that it calls; `workers` where others do its work."""
 
-    service: RunningService
+    service: RunningService | FleetProcess
     images: ImagesServer
     receiver: Receiver
     client: httpx.AsyncClient
+    workers: Sequence[FleetProcess] = ()
+
+    @property
+    def log(self) -> str:
+        """What all processes printed."""
+        return "".join(process.log for process in (self.service, *self.workers))
+
+    async def metrics(self) -> str:
+        """The metrics of all processes."""
+        texts = []
+        for process in (self.service, *self.workers):
+            async with process.client() as client:
+                texts.append((await client.get("/metrics")).text)
+        return "".join(texts)
 
     async def tool(self, path: str = "/process-image-async", **body: Any) -> str:
         """Call an agent tool; the id of the job."""
@@ -76,9 +91,26 @@ class Scene:
 async def scene(folder: Path, /, **env: str) -> AsyncIterator[Scene]:
     """A running scene. ``OPENAI_API_KEY=""`` takes the model out of it."""
     with ImagesServer() as images:
-        model = {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": images.url, "AFTERIMAGE_SIGNING_SECRETS": SECRET}
-        async with Receiver() as receiver, RunningService(folder, model | env) as service, service.client() as client:
+        service = RunningService(folder, _model(images) | env)
+        async with Receiver() as receiver, service, service.client() as client:
             yield Scene(service, images, receiver, client)
+
+
+@asynccontextmanager
+async def fleet_scene(folder: Path, url: str, /, *, workers: int = 2, **env: str) -> AsyncIterator[Scene]:
+    """A running scene in which one process accepts jobs, and others that share an empty database do the work."""
+    with ImagesServer() as images:
+        fleet = Fleet(folder, url, _model(images) | env)
+        await fleet.migrate()
+        async with AsyncExitStack() as stack:
+            receiver = await stack.enter_async_context(Receiver())
+            front = await stack.enter_async_context(fleet.front())
+            others = [await stack.enter_async_context(fleet.worker()) for _ in range(workers)]
+            yield Scene(front, images, receiver, await stack.enter_async_context(front.client()), workers=others)
+
+
+def _model(images: ImagesServer) -> dict[str, str]:
+    return {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": images.url, "AFTERIMAGE_SIGNING_SECRETS": SECRET}
 
 
 def picture(width: int = 120, height: int = 80, format_: str = "PNG", colour: str = "steelblue") -> bytes:

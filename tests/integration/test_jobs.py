@@ -13,16 +13,23 @@ import pytest
 import pytest_asyncio
 from PIL import Image
 
-from tests.integration.scene import Scene, encoded, opened, picture, scene
+from tests.integration.scene import Scene, encoded, fleet_scene, opened, picture, scene
 from tests.servers.openai_images import Reply
 from tests.servers.plain_http import Answer, Request, Server
+from tests.servers.postgres import PostgresServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def one_scene(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene]:
-    async with scene(tmp_path_factory.mktemp("scene"), AFTERIMAGE_MAX_IMAGE_BYTES="2000000") as it:
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["one process", "fleet"])
+async def one_scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene]:
+    folder, variables = tmp_path_factory.mktemp("scene"), {"AFTERIMAGE_MAX_IMAGE_BYTES": "2000000"}
+    if request.param == "fleet":
+        postgres: PostgresServer = request.getfixturevalue("postgres")
+        running = fleet_scene(folder, postgres.url(postgres.create_database()), **variables)
+    else:
+        running = scene(folder, **variables)
+    async with running as it:
         yield it
 
 
@@ -250,7 +257,7 @@ async def test_a_delivery_is_logged_and_can_be_repeated_with_the_same_id_and_byt
 
 
 async def test_metrics_and_logs_tell_of_it_without_secrets(it: Scene) -> None:
-    text = (await it.client.get("/metrics")).text
+    text = await it.metrics()
     for name in (
         "afterimage_jobs_finished_total{",
         "afterimage_provider_call_seconds",
@@ -260,7 +267,7 @@ async def test_metrics_and_logs_tell_of_it_without_secrets(it: Scene) -> None:
         "afterimage_event_loop_lag_seconds",
     ):
         assert name in text, name
-    log = it.service.log
+    log = it.log
     assert "job_id" in log
     for secret in ("sk-test", "whsec_", f"{it.receiver.url}/callback", "signature="):
         assert secret not in log, secret

@@ -13,6 +13,21 @@ from tests.servers.processes import WebProcess, free_port
 from tests.servers.service import LOOPBACK_RECEIVERS
 
 
+class FleetProcess(WebProcess):
+    """``afterimage serve`` or ``afterimage worker``, among others that share its database and its data folder."""
+
+    def __init__(self, command: str, *, port: int, data_dir: Path, env: Mapping[str, str], log: Path) -> None:
+        self.data_dir = data_dir
+        super().__init__(
+            [str(Path(sys.executable).with_name("afterimage")), command, "--port", str(port)],
+            port=port,
+            ready_path="/api/v1/health/ready",
+            env=env,
+            cwd=data_dir.parent,
+            log=log,
+        )
+
+
 class Fleet:
     """Makes processes that work together; each is a context manager, and may be killed or stopped at will.
 
@@ -25,36 +40,35 @@ class Fleet:
     def __init__(self, folder: Path, url: str, env: Mapping[str, str]) -> None:
         self._folder = folder
         self._url = url
-        self._env = env
+        self._data_dir = folder / "data"
         self._count = 0
+        self._front_port = free_port()
+        self._env = {
+            "AFTERIMAGE_DATABASE_URL": url,
+            "AFTERIMAGE_DATA_DIR": str(self._data_dir),
+            "AFTERIMAGE_DATA_DIR_SHARED": "true",
+            "AFTERIMAGE_PUBLIC_URL": f"http://127.0.0.1:{self._front_port}",
+            **LOOPBACK_RECEIVERS,
+            **env,
+        }
 
     async def migrate(self) -> None:
         """Bring the database to the schema of this version."""
         await asyncio.to_thread(migrate_postgres, self._url, migrate_queue)
 
-    def api(self, **env: str) -> WebProcess:
-        """A process that accepts jobs and works on none."""
-        return self._process("serve", env)
+    def front(self) -> FleetProcess:
+        """The process that accepts jobs where the links of all of them lead to; it works on none."""
+        return self._process("serve", self._front_port, {})
 
-    def worker(self, **env: str) -> WebProcess:
+    def api(self, **env: str) -> FleetProcess:
+        """Another process that accepts jobs and works on none."""
+        return self._process("serve", free_port(), env)
+
+    def worker(self, **env: str) -> FleetProcess:
         """A process that works and accepts nothing."""
-        return self._process("worker", env)
+        return self._process("worker", free_port(), env)
 
-    def _process(self, command: str, env: Mapping[str, str]) -> WebProcess:
+    def _process(self, command: str, port: int, env: dict[str, str]) -> FleetProcess:
         self._count += 1
-        port = free_port()
-        return WebProcess(
-            [str(Path(sys.executable).with_name("afterimage")), command, "--port", str(port)],
-            port=port,
-            ready_path="/api/v1/health/ready",
-            env={
-                "AFTERIMAGE_DATABASE_URL": self._url,
-                "AFTERIMAGE_DATA_DIR": str(self._folder / "data"),
-                "AFTERIMAGE_DATA_DIR_SHARED": "true",
-                **LOOPBACK_RECEIVERS,
-                **self._env,
-                **env,
-            },
-            cwd=self._folder,
-            log=self._folder / f"{command}-{self._count}.log",
-        )
+        log = self._folder / f"{command}-{self._count}.log"
+        return FleetProcess(command, port=port, data_dir=self._data_dir, env=self._env | env, log=log)
