@@ -27,15 +27,6 @@ class PictureFormat(StrEnum):
         """The file name ending without a dot, for example ``jpeg``."""
         return self.value
 
-    @classmethod
-    def of_mime_type(cls, mime_type: str) -> PictureFormat:
-        """The format of a media type.
-
-        Raises:
-            ValueError: the media type is none that the service reads.
-        """
-        return cls(mime_type.removeprefix("image/"))
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureInfo:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 from urllib.parse import unquote, urlsplit
@@ -26,20 +25,6 @@ class Proxies:
     https: str | None = field(default=None, repr=False)
     bypass: tuple[str, ...] = ()
 
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> Proxies:
-        """Read ``HTTPS_PROXY``, ``HTTP_PROXY`` and ``NO_PROXY`` or, before those, their lower-case spellings."""
-
-        def value(name: str) -> str:
-            return environment.get(name.lower()) or environment.get(name) or ""
-
-        hosts = (host.strip().lower().lstrip(".") for host in value("NO_PROXY").split(","))
-        return cls(
-            http=value("HTTP_PROXY") or None,
-            https=value("HTTPS_PROXY") or None,
-            bypass=tuple(filter(None, hosts)),
-        )
-
     def proxy_for(self, url: WebURL) -> httpcore.Proxy | None:
         """The proxy of a request; None when it goes directly."""
         proxy = self.https if url.scheme == "https" else self.http
@@ -51,7 +36,8 @@ class Proxies:
 
 
 def _covers(entry: str, host: str) -> bool:
-    if entry in {"*", host} or host.endswith(f".{entry}"):
+    name = entry.lower().lstrip(".")  # ".example" and "example" mean the same, as to curl
+    if name in {"*", host} or host.endswith(f".{name}"):
         return True
     try:
         return ip_address(host) in ip_network(entry, strict=False)
