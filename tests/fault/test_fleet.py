@@ -14,7 +14,9 @@ import pytest
 
 from tests.fault.peers import Surroundings
 from tests.fault.verdict import Evidence
+from tests.integration.scene import fleet_scene, picture
 from tests.servers.fleet import Fleet
+from tests.servers.openai_images import Reply
 from tests.servers.plain_http import Connection
 from tests.servers.processes import WebProcess
 
@@ -146,3 +148,30 @@ async def test_a_worker_that_is_told_to_stop_leaves_the_rest_to_the_others(fleet
 
     assert evidence.violations() == []
     assert not _asked_again(around)
+
+
+async def test_a_worker_that_wakes_up_takes_no_pictures_from_who_took_over_its_batch(
+    tmp_path: Path, empty_postgres_url: str
+) -> None:
+    concurrency, count = 4, 160
+    async with fleet_scene(tmp_path, empty_postgres_url, workers=1) as it:
+        folder = it.service.data_dir / "storage" / "pictures" / "in"
+        folder.mkdir(parents=True)
+        for number in range(count):
+            (folder / f"{number:03d}.png").write_bytes(picture(20 + number, 10))
+        it.images.script(always=Reply(delay_seconds=0.5))
+        job_id = await it.tool("/batch-process-images", prefix="in/", concurrency=concurrency)
+        await _until(lambda: len(it.images.calls) > concurrency, timeout_seconds=30)
+        sleeper = it.workers[0]
+        sleeper.signal_family(signal.SIGSTOP)
+        asleep = len(it.images.calls)
+        assert it.fleet is not None
+        async with it.fleet.worker():
+            await _until(lambda: len(it.images.calls) > asleep + concurrency, timeout_seconds=_TAKEN_OVER_SECONDS)
+            sleeper.signal_family(signal.SIGCONT)
+            await _until(lambda: bool(it.visits(job_id)), timeout_seconds=90)
+            said = await it.callback(job_id)
+            await sleeper.stop()
+
+    assert (said["status"], said["processed"]) == ("completed", count)
+    assert len(it.images.calls) <= count + concurrency

@@ -33,6 +33,7 @@ class Scene:
     receiver: Receiver
     client: httpx.AsyncClient
     workers: Sequence[FleetProcess] = ()
+    fleet: Fleet | None = None
 
     @property
     def log(self) -> str:
@@ -106,7 +107,8 @@ async def fleet_scene(folder: Path, url: str, /, *, workers: int = 2, **env: str
             receiver = await stack.enter_async_context(Receiver())
             front = await stack.enter_async_context(fleet.front())
             others = [await stack.enter_async_context(fleet.worker()) for _ in range(workers)]
-            yield Scene(front, images, receiver, await stack.enter_async_context(front.client()), workers=others)
+            client = await stack.enter_async_context(front.client())
+            yield Scene(front, images, receiver, client, workers=others, fleet=fleet)
 
 
 def _model(images: ImagesServer) -> dict[str, str]:

@@ -16,10 +16,10 @@ from tests.servers.service import LOOPBACK_RECEIVERS
 class FleetProcess(WebProcess):
     """``afterimage serve`` or ``afterimage worker``, among others that share its database and its data folder."""
 
-    def __init__(self, command: str, *, port: int, data_dir: Path, env: Mapping[str, str], log: Path) -> None:
+    def __init__(self, *command: str, port: int, data_dir: Path, env: Mapping[str, str], log: Path) -> None:
         self.data_dir = data_dir
         super().__init__(
-            [str(Path(sys.executable).with_name("afterimage")), command, "--port", str(port)],
+            [str(Path(sys.executable).with_name("afterimage")), *command, "--port", str(port)],
             port=port,
             ready_path="/api/v1/health/ready",
             env=env,
@@ -56,19 +56,20 @@ class Fleet:
         """Bring the database to the schema of this version."""
         await asyncio.to_thread(migrate_postgres, self._url, migrate_queue)
 
-    def front(self) -> FleetProcess:
-        """The process that accepts jobs where the links of all of them lead to; it works on none."""
-        return self._process("serve", self._front_port, {})
+    def front(self, *, with_worker: bool = False) -> FleetProcess:
+        """The process that accepts jobs where the links of all of them lead to."""
+        command = ("serve", "--with-worker") if with_worker else ("serve",)
+        return self._process(*command, port=self._front_port, env={})
 
     def api(self, **env: str) -> FleetProcess:
         """Another process that accepts jobs and works on none."""
-        return self._process("serve", free_port(), env)
+        return self._process("serve", port=free_port(), env=env)
 
     def worker(self, **env: str) -> FleetProcess:
         """A process that works and accepts nothing."""
-        return self._process("worker", free_port(), env)
+        return self._process("worker", port=free_port(), env=env)
 
-    def _process(self, command: str, port: int, env: dict[str, str]) -> FleetProcess:
+    def _process(self, *command: str, port: int, env: dict[str, str]) -> FleetProcess:
         self._count += 1
-        log = self._folder / f"{command}-{self._count}.log"
-        return FleetProcess(command, port=port, data_dir=self._data_dir, env=self._env | env, log=log)
+        log = self._folder / f"{command[0]}-{self._count}.log"
+        return FleetProcess(*command, port=port, data_dir=self._data_dir, env=self._env | env, log=log)
