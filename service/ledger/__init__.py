@@ -1,1 +1,1 @@
-"""The ledger on SQLAlchemy Core: one set of statements, on SQLite here."""
+"""The ledger on SQLAlchemy Core: one set of statements for SQLite and Postgres."""
