@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 import psycopg
-from psycopg.errors import ReadOnlySqlTransaction
+from psycopg.errors import InsufficientPrivilege, ReadOnlySqlTransaction
 from sqlalchemy.exc import DBAPIError
 
 from service.ports.ledger import LedgerUnavailableError
@@ -29,5 +29,8 @@ def _sqlite_is_away(cause: BaseException | None) -> bool:
 
 def _postgres_is_away(cause: BaseException | None) -> bool:
     # Operational are connections that fail or break, a server that stops, starts or has no room, and waits that took
-    # too long. A server that takes no writes has been replaced by another one.
-    return isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError | ReadOnlySqlTransaction)
+    # too long. A server that takes no writes has been replaced by another one; what is not permitted is for an operator
+    # to mend, as a server that is away.
+    return isinstance(
+        cause, psycopg.OperationalError | psycopg.InterfaceError | ReadOnlySqlTransaction | InsufficientPrivilege
+    )

@@ -205,6 +205,12 @@ class TestPostgres:
         with pytest.raises(LedgerUnavailableError, match="later version"):
             migrate_postgres(postgres_url)
 
+    def test_a_user_who_may_not_make_tables_is_told(self, empty_postgres_url: str) -> None:
+        with psycopg.connect(empty_postgres_url) as connection:
+            connection.execute("DO $$ BEGIN CREATE ROLE visitor LOGIN; EXCEPTION WHEN duplicate_object THEN END $$")
+        with pytest.raises(LedgerUnavailableError, match="permission denied for schema public"):
+            migrate_postgres(empty_postgres_url.replace("postgres@", "visitor@"))
+
     def test_a_server_that_does_not_answer_is_said(self) -> None:
         with pytest.raises(LedgerUnavailableError):
             migrate_postgres(f"postgresql://postgres@127.0.0.1:{free_port()}/x")
