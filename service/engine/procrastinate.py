@@ -89,7 +89,8 @@ class ProcrastinateEngine:
                 backoff=self._backoff,
             )
         self._watch = Watch(self._queue, self._rhythm, clock=self._clock, flights=self._flights, found=self._wake)
-        self._serving = [asyncio.create_task(self._watch.keep()), asyncio.create_task(self._listen_for_ever())]
+        serving = (self._watch.beat_for_ever(), self._watch.look_for_ever(), self._listen_for_ever())
+        self._serving = list(map(asyncio.create_task, serving))
         for lane in self._lanes.values():
             lane.start()
 

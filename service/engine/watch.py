@@ -26,7 +26,7 @@ class Rhythm:
 
 
 class Watch:
-    """Heartbeats, and with each a look at what no longer runs although the queue says so.
+    """Heartbeats, and as often a look at what no longer runs although the queue says so.
 
     That is the work of workers that died, were stopped or cut off; and this worker's own where an answer of the
     database was lost, so that an entry is noted as running which nobody here runs.
@@ -52,22 +52,29 @@ class Watch:
         self._flights = flights
         self._found = found
         self._unknown: set[int | None] = set()
-        self._heard_at = clock.now()
+        self._heard_at = self._heard_since = clock.now()
         self._silent_until: datetime | None = None
 
     def was_silent(self, within: timedelta) -> bool:
         """Whether this worker, for some of the time within which something runs, could be taken for dead."""
         now = self._clock.now()
-        if self._silence(now):
+        if self._gap(now) >= self._rhythm.silent_seconds:
             return True
         return self._silent_until is not None and now - self._silent_until <= within
 
-    async def keep(self) -> None:
-        """Go on until canceled."""
+    async def beat_for_ever(self) -> None:
+        """Tell that it lives, whatever else there is to do."""
         while True:
             try:
-                # First the heartbeat: who was stopped for a while must not be the next to find itself silent.
                 await self._beat()
+            except Exception:  # noqa: BLE001 - the database may well be back in a moment
+                _log.exception("the queue cannot be told that this worker lives")
+            await asyncio.sleep(self._rhythm.beat_seconds)
+
+    async def look_for_ever(self) -> None:
+        """Take over and stop what is to be taken over and stopped."""
+        while True:
+            try:
                 await self._take_over()
                 await self._stop_aborted()
             except Exception:  # noqa: BLE001 - the database may well be back in a moment
@@ -77,20 +84,36 @@ class Watch:
     async def _beat(self) -> None:
         asked_at = self._clock.now()
         await self._queue.beat()
-        if self._silence(asked_at):
+        gap_seconds = self._gap(asked_at)
+        if gap_seconds >= self._rhythm.silent_seconds / 2:
+            self._heard_since = asked_at
+        if gap_seconds >= self._rhythm.silent_seconds:
             self._silent_until = asked_at
             _log.warning("this worker was not heard of for a while; its work may have been taken over")
         self._heard_at = asked_at
 
-    def _silence(self, now: datetime) -> bool:
-        return (now - self._heard_at).total_seconds() >= self._rhythm.silent_seconds
+    def _gap(self, now: datetime) -> float:
+        return (now - self._heard_at).total_seconds()
+
+    def _may_judge(self) -> bool:
+        """Whether who is silent is so by himself.
+
+        After a time in which the database was away nobody has been heard of, and the first who is back must not take
+        the others for dead. So a worker has to be heard of for long enough itself.
+        """
+        now = self._clock.now()
+        heard_seconds = (now - self._heard_since).total_seconds()
+        return self._gap(now) < self._rhythm.silent_seconds / 2 and heard_seconds >= self._rhythm.silent_seconds
 
     async def _take_over(self) -> None:
-        abandoned = [*await self._queue.abandoned(silent_seconds=self._rhythm.silent_seconds), *await self._mislaid()]
-        for entry in abandoned:
-            if entry.id not in self._flights() and await self._queue.put_back(entry, due_at=None):
+        abandoned = await self._queue.abandoned(silent_seconds=self._rhythm.silent_seconds)
+        if not self._may_judge():
+            abandoned = [entry for entry in abandoned if entry.worker_id is None]
+        entries = [entry for entry in (*abandoned, *await self._mislaid()) if entry.id not in self._flights()]
+        for entry in entries:
+            if await self._queue.put_back(entry, due_at=None):
                 _log.warning("work is taken over", kind=entry.queue, ref=entry.task_kwargs["ref"])
-        if abandoned:
+        if entries:
             self._found()
 
     async def _mislaid(self) -> list[Entry]:

@@ -241,6 +241,25 @@ class TestTakingOver:
         assert engine.may_have_lost(timedelta(minutes=1))
 
 
+async def test_who_was_away_takes_nobody_for_dead_who_was_away_too(
+    home: EngineHome, join: Join, empty_postgres_url: str
+) -> None:
+    held, taken = Recorder(hold=asyncio.Event()), Recorder()
+    clock = LeapingClock()
+    await join(taken, clock=clock)
+    await asyncio.sleep(_RHYTHM.silent_seconds)  # from now on it would take over from who is silent
+    await home.start(delivery=held)
+    await home.hand_over(due("a", kind=WorkKind.DELIVERY))
+    await until(lambda: held.called == ["a"])
+    clock.ahead = timedelta(minutes=1)
+    async with await psycopg.AsyncConnection.connect(empty_postgres_url, autocommit=True) as operator:
+        for _ in range(10):
+            await operator.execute("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 minute'")
+            await asyncio.sleep(_RHYTHM.beat_seconds / 2)
+    assert held.called == ["a"]
+    assert (await home.engine.depth()) == {WorkKind.DELIVERY: 1}
+
+
 async def test_work_goes_on_after_the_database_was_away(postgres: PostgresServer, home: EngineHome) -> None:
     recorder = Recorder({"again": [Again(datetime.now(UTC))]}, hold=asyncio.Event())
     await home.start(job=recorder)
