@@ -78,12 +78,6 @@ def end_attempt(connection: Connection, job: Job, attempt: Attempt) -> None:
     change_attempt(connection, job, attempt.number, attempt_values(attempt))
 
 
-def add_warnings(connection: Connection, job: Job, warnings: Iterable[str]) -> None:
-    """Add texts to the job's warnings, each once."""
-    known = held(connection, job).warnings
-    connection.execute(_CHANGE, {"of_job": job.id, "warnings": _merged(known, warnings)})
-
-
 def finish(connection: Connection, job: Job, ending: Ending, delivery: Delivery | None) -> bool:
     """Record the end of a job, its event and its message; False when it had ended before, whoever ended it."""
     if ending.attempt is not None:

@@ -95,10 +95,6 @@ class Ledger(Protocol):
         """Record what a provider gave in place of a result, before anybody waits for it."""
         ...
 
-    async def add_warnings(self, job: Job, warnings: Sequence[str]) -> None:
-        """Add what the caller should know, each text once."""
-        ...
-
     async def finish(self, job: Job, ending: Ending, delivery: Delivery | None) -> bool:
         """Record the final state, its event, its callback and the work on that. False when it was final already.
 
@@ -187,7 +183,7 @@ class Ledger(Protocol):
         ...
 
     async def ping(self) -> None:
-        """Raise `LedgerUnavailableError` unless the database answers and has the right schema."""
+        """Raise `LedgerUnavailableError` unless the database answers and has the tables."""
         ...
 
     async def close(self) -> None:

@@ -143,3 +143,9 @@ class TestWatching(LedgerSuite):
 
     async def test_a_ledger_that_works_answers_a_ping(self, home: LedgerHome) -> None:
         await home.ledger.ping()
+
+    async def test_a_ledger_answers_while_a_later_version_has_migrated_it(self, home: LedgerHome) -> None:
+        await home.database.write(
+            lambda connection: connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+        )
+        await home.ledger.ping()

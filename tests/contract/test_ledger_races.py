@@ -101,14 +101,6 @@ class TestRunning(RaceSuite):
         assert read is not None
         assert (read.status, read.cancel_requested_at) == (JobStatus.SUCCEEDED, wished.cancel_requested_at)
 
-    async def test_warnings_of_several_are_all_kept(self, fleet: Sequence[BatchHome], postgres_url: str) -> None:
-        job = await fleet[0].home.begun()
-        adding = [at.home.ledger.add_warnings(job, [f"warning {n}"]) for n, at in enumerate(fleet)]
-        await at_once(postgres_url, row("jobs", job.id), *adding)
-        read = await fleet[0].home.ledger.job(None, job.id)
-        assert read is not None
-        assert set(read.warnings) == {"warning 0", "warning 1", "warning 2"}
-
     async def test_work_deferred_by_several_is_kept_once_at_the_earliest_moment(
         self, fleet: Sequence[BatchHome], postgres_url: str
     ) -> None:

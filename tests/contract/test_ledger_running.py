@@ -77,14 +77,12 @@ class TestAttempts(LedgerSuite):
         assert read is not None
         assert read.attempts[0].ticket == {"id": "t", "state": {"n": 1}}
 
-    async def test_warnings_are_added_once_each_and_kept_at_the_end(self, home: LedgerHome) -> None:
-        job = await home.begun()
-        await home.ledger.add_warnings(job, ["a", "b"])
-        await home.ledger.add_warnings(job, ["b", "c"])
-        await home.ledger.finish(job, an_ending(warnings=("c", "d")), None)
+    async def test_warnings_of_acceptance_and_end_are_kept_once_each(self, home: LedgerHome) -> None:
+        job = await home.begun(warnings=("a", "b"))
+        await home.ledger.finish(job, an_ending(warnings=("b", "c")), None)
         read = await home.ledger.job(None, job.id)
         assert read is not None
-        assert read.warnings == ("a", "b", "c", "d")
+        assert read.warnings == ("a", "b", "c")
 
 
 class TestFencing(LedgerSuite):
@@ -97,7 +95,6 @@ class TestFencing(LedgerSuite):
             home.ledger.begin_attempt(lost, an_attempt(2)),
             home.ledger.end_attempt(lost, an_attempt(1, ended_at=LATER, outcome="succeeded")),
             home.ledger.keep_ticket(lost, 1, {"id": "t"}),
-            home.ledger.add_warnings(lost, ["w"]),
             home.ledger.finish(lost, an_ending(), a_delivery(lost)),
         ):
             with pytest.raises(LeaseLostError):
