@@ -18,6 +18,7 @@ from tests.integration.scene import fleet_scene, picture
 from tests.servers.fleet import Fleet
 from tests.servers.openai_images import Reply
 from tests.servers.plain_http import Connection
+from tests.servers.postgres import PostgresServer
 from tests.servers.processes import WebProcess
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -147,6 +148,26 @@ async def test_a_worker_that_is_told_to_stop_leaves_the_rest_to_the_others(fleet
             evidence = await _evidence(api, around, jobs)
 
     assert evidence.violations() == []
+    assert not _asked_again(around)
+
+
+async def test_a_database_that_crashes_and_comes_back_costs_no_job_and_no_call(
+    fleet: Fleet, around: Surroundings, postgres: PostgresServer
+) -> None:
+    async with fleet.front() as api:
+        jobs = await _post(api, around, _JOBS)
+        async with fleet.worker(), fleet.worker():
+            await _until(lambda: _calls(around) > 2 * _AT_A_TIME, timeout_seconds=60)
+            await asyncio.to_thread(postgres.crash)
+            try:
+                await asyncio.sleep(3)  # longer than any call that was out
+            finally:
+                await asyncio.to_thread(postgres.start)
+            await _until(_all_called_back(around, jobs), timeout_seconds=90)
+            evidence = await _evidence(api, around, jobs)
+
+    assert evidence.violations() == []
+    assert evidence.endings() == {"succeeded by openai": _JOBS}
     assert not _asked_again(around)
 
 
