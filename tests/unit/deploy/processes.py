@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from service.bootstrap import serving
@@ -10,7 +11,6 @@ from service.config.settings import Settings, load_settings
 from service.engine import procrastinate
 from tests.unit.deploy.files import VARIABLES, image_environment
 
-OTHER_CONNECTIONS = 6  # beside AFTERIMAGE_DATABASE_CONNECTIONS, as CONFIGURATION.md says
 _CLOSING_SECONDS = 10.0  # for all that is closed once nothing runs any more
 
 
@@ -36,5 +36,7 @@ def check_stopping(settings: Settings, command: str, *, pause_seconds: float, ki
 
 
 def most_connections(settings: Settings) -> int:
-    """How many connections to Postgres one process may have."""
-    return settings.database.database_connections + OTHER_CONNECTIONS
+    """How many connections to Postgres one process may have: those that it keeps, and those that the variable tells of."""
+    others = re.search(r"up to (\d+) more", settings.database.variables()["database_connections"].meaning)
+    assert others is not None
+    return settings.database.database_connections + int(others[1])

@@ -1,4 +1,4 @@
-"""The commands of the manifests, run as they stand there: the migration first, then API and worker, on a real store."""
+"""The commands of the manifests, run as they stand there on a real database and store; and what upgrades do to them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import httpx
+import psycopg
+import pybase64
 import pytest
 
 from tests.servers.processes import WebProcess, clean_environment, free_port
 from tests.servers.s3 import S3Server
+from tests.unit.deploy.files import ROOT, SECRETS
 from tests.unit.deploy.kubernetes import DEPLOYMENTS, SERVING, container, environment
 
 AFTERIMAGE = str(Path(sys.executable).with_name("afterimage"))
+KEY = SECRETS["AFTERIMAGE_API_KEYS"].partition(":")[2]
 
 
 @pytest.fixture
@@ -66,3 +70,22 @@ async def test_before_the_migration_a_process_ends_and_says_why(cluster: Mapping
     process.spawn()
     assert await process.exited() != 0
     assert "run `afterimage migrate`" in process.log
+
+
+async def test_what_runs_goes_on_after_a_later_migration_and_nothing_former_starts(
+    cluster: Mapping[str, str], tmp_path: Path
+) -> None:
+    migrate(cluster, tmp_path)
+    api, worker = (start(name, cluster, tmp_path) for name in SERVING)
+    async with api, worker, api.client(**{"X-API-Key": KEY, "Prefer": "wait=30"}) as client:
+        with psycopg.connect(cluster["AFTERIMAGE_DATABASE_URL"]) as connection:
+            connection.execute("ALTER TABLE jobs ADD COLUMN later text")
+            connection.execute("UPDATE alembic_version SET version_num = 'later'")
+        picture = pybase64.b64encode((ROOT / "scripts/sample/coffee.jpg").read_bytes()).decode()
+        asked = {"operation": "edit", "prompt": "sepia", "provider": "local", "image_base64": picture}
+        answer = await client.post("/api/v1/jobs", json=asked)
+        assert (answer.status_code, answer.json()["status"]) == (httpx.codes.OK, "succeeded")
+        former = start("afterimage-worker", cluster, tmp_path)
+        former.spawn()
+        assert await former.exited() != 0
+        assert "the database has schema later" in former.log
