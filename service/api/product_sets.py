@@ -37,7 +37,7 @@ from service.domain.keys import is_name
 from service.usecases.submissions import BatchSubmission, LinkedSource, NamedPicture, ObjectSource
 
 MOST_PICTURES = 100_000
-_MAX_TOKENS = 10 * MOST_PICTURES  # each has an opening bracket and a few commas, of which URLs may hold more
+_MAX_COMMAS = 10 * MOST_PICTURES  # each has a few, and URLs may hold more
 _INLINE_BYTES = 2**16  # parsed within two milliseconds
 _LIST = re.compile(rb'"items"\s*:\s*\[')
 _GROUPS = re.compile(rb'"items"\s*:\s*\{')
@@ -207,7 +207,7 @@ def one_or_many(one: type[ModelT]) -> Callable[[bytes], Shape[ModelT | SetReques
         if b'"items"' not in raw:  # a search for plain bytes is many times faster, and pictures are large
             return Shape(one)
         if _LIST.search(raw):
-            return Shape(ProductSetRequest, _MAX_TOKENS, _INLINE_BYTES)
-        return Shape(GroupedProductSetRequest, _MAX_TOKENS, _INLINE_BYTES) if _GROUPS.search(raw) else Shape(one)
+            return Shape(ProductSetRequest, _MAX_COMMAS, _INLINE_BYTES)
+        return Shape(GroupedProductSetRequest, _MAX_COMMAS, _INLINE_BYTES) if _GROUPS.search(raw) else Shape(one)
 
     return shape
