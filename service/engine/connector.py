@@ -1,17 +1,26 @@
-"""Procrastinate's way to the database over a connection of SQLAlchemy, inside whatever transaction is open there."""
+"""Procrastinate's ways to the database: on the ledger's connection within its transaction, and on some of our own."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
+from procrastinate import PsycopgConnector
 from procrastinate.connector import BaseConnector
-from procrastinate.exceptions import NoResult, UniqueViolation
-from psycopg import errors
+from procrastinate.exceptions import ConnectorException, NoResult, UniqueViolation
+from psycopg import AsyncConnection, InterfaceError, OperationalError, errors
 from psycopg.types.json import Jsonb
 from sqlalchemy import Connection, CursorResult
 from sqlalchemy.exc import IntegrityError
 
+from service.ports.ledger import LedgerUnavailableError
+
+# A queue grows and shrinks faster than statistics follow. With those of an empty table Postgres sorts all that waits to
+# take one entry: 4 ms of 3,000, where the index in their order takes 0.04 ms however many there are.
+_PLANS = "-c enable_sort=off"
+_PATIENCE_SECONDS = 10.0  # for a connection
 _KEY = re.compile(r"Key \((?P<column>.*?)\)=\((?P<value>.*?)\)")
 
 
@@ -50,6 +59,59 @@ class TransactionConnector(BaseConnector):
             if isinstance(error.orig, errors.UniqueViolation):
                 raise _violation(error.orig) from error
             raise
+
+
+class PooledConnector(PsycopgConnector):
+    """Runs each of Procrastinate's statements by itself, on one of a few connections.
+
+    All methods raise `LedgerUnavailableError` while the database is away.
+
+    Args:
+        parameters: Of libpq, for each connection.
+        connections: How many there are at most.
+    """
+
+    def __init__(self, parameters: Mapping[str, str], *, connections: int) -> None:
+        super().__init__(
+            kwargs={**parameters, "options": f"{parameters.get('options', '')} {_PLANS}".lstrip()},
+            configure=_commit_by_itself,
+            min_size=1,
+            max_size=connections,
+            timeout=_PATIENCE_SECONDS,
+            reconnect_timeout=5,  # then whoever asks next tries anew, where the pool would wait ever longer
+        )
+
+    async def execute_query_async(self, query: str, **arguments: Any) -> None:
+        """Run a statement."""
+        with _explained():
+            await super().execute_query_async(query, **arguments)
+
+    async def execute_query_one_async(self, query: str, **arguments: Any) -> dict[str, Any]:
+        """Run a statement; its first row."""
+        with _explained():
+            row: dict[str, Any] = await super().execute_query_one_async(query, **arguments)
+        return row
+
+    async def execute_query_all_async(self, query: str, **arguments: Any) -> list[dict[str, Any]]:
+        """Run a statement; its rows."""
+        with _explained():
+            rows: list[dict[str, Any]] = await super().execute_query_all_async(query, **arguments)
+        return rows
+
+
+async def _commit_by_itself(connection: AsyncConnection) -> None:
+    await connection.set_autocommit(True)  # every use is one statement
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except ConnectorException as error:
+        if isinstance(error.__cause__, OperationalError | InterfaceError):
+            reason = str(error.__cause__).partition("\n")[0]
+            raise LedgerUnavailableError(f"the queue cannot be used: {reason}") from error
+        raise
 
 
 def _adapted(value: Any) -> Any:

@@ -101,9 +101,10 @@ class FleetLane:
                 wait_seconds = _LOOK_SECONDS
                 try:
                     entry = await self._queue.take(self._kind)
-                except Exception:  # noqa: BLE001 - the database may well be back in a moment
-                    _log.exception("the queue cannot be read", kind=self._kind.value)
+                except Exception as error:  # noqa: BLE001 - the database may well be back in a moment
                     failures += 1
+                    if failures == 1:
+                        _log.warning("the queue cannot be read", kind=self._kind.value, error=repr(error))
                     wait_seconds = _QUEUE_BACKOFF.wait(failures).total_seconds()
                 else:
                     failures = 0
@@ -181,9 +182,10 @@ class FleetLane:
                 else:
                     kept = await self._queue.put_back(entry, due_at=outcome.due_at, failures=outcome.failures)
                     self.wake_at(outcome.due_at)
-            except Exception:  # noqa: BLE001 - the database may well be back in a moment
+            except Exception as error:  # noqa: BLE001 - the database may well be back in a moment
                 failures += 1
-                _log.exception("the queue cannot be written", kind=entry.queue, ref=entry.task_kwargs["ref"])
+                ref = entry.task_kwargs["ref"]
+                _log.warning("the queue cannot be written", kind=entry.queue, ref=ref, error=repr(error))
             else:
                 if not kept:
                     _log.warning(

@@ -163,13 +163,15 @@ class ProcrastinateEngine:
             lane.wake()
 
     async def _listen_for_ever(self) -> None:
+        loop = asyncio.get_running_loop()
         while True:
+            begun_at = loop.time()
             try:
                 await self._queue.listen(self._lanes, self._told)
             except Exception as error:  # noqa: BLE001 - until it is back, the lanes look by themselves now and then
-                _log.warning("announcements of work are not heard", error=repr(error))
+                if loop.time() - begun_at > _LISTEN_AGAIN_SECONDS:  # said once, not at every try
+                    _log.warning("announcements of work are not heard", error=repr(error))
             await asyncio.sleep(_LISTEN_AGAIN_SECONDS)
-            self._wake()
 
     def _told(self, kind: WorkKind, notification: Notification) -> None:
         lane = self._lanes[kind]

@@ -5,29 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
-from procrastinate import PsycopgConnector
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, NoResult
 from procrastinate.jobs import Job as Entry
 from procrastinate.jobs import Notification, Status
 from procrastinate.manager import JobManager
-from psycopg import AsyncConnection, errors
+from psycopg import errors
 
 from service.domain.work import WorkKind
+from service.engine.connector import PooledConnector
 from service.engine.entries import TASK, lock_of, sooner
 from service.ports.ledger import LedgerUnavailableError
 
 Announcement = Callable[[WorkKind, Notification], None]
 
-# A queue grows and shrinks faster than statistics follow. With those of an empty table Postgres sorts all that waits to
-# take one entry: 4 ms of 3,000, where the index in their order takes 0.04 ms however many there are.
-_PLANS = "-c enable_sort=off"
 _FORGOTTEN_SECONDS = 3600.0  # after which a silent worker's row goes; its entries are taken over long before
 
 
 class Queue:
     """The queues of a database, and this process as one of the workers that take from them.
 
-    Methods raise Procrastinate's `ConnectorException` while the database is away.
+    Methods raise `LedgerUnavailableError` while the database is away.
 
     Args:
         parameters: Of libpq, for each connection.
@@ -35,14 +32,7 @@ class Queue:
     """
 
     def __init__(self, parameters: Mapping[str, str], *, connections: int = 4) -> None:
-        self._connector = PsycopgConnector(
-            kwargs={**parameters, "options": f"{parameters.get('options', '')} {_PLANS}".lstrip()},
-            configure=_commit_by_itself,
-            min_size=1,
-            max_size=connections,
-            timeout=10,
-            reconnect_timeout=5,  # then whoever asks next tries anew, where the pool would wait ever longer
-        )
+        self._connector = PooledConnector(parameters, connections=connections)
         self._manager = JobManager(self._connector)
         self._worker_id: int | None = None
 
@@ -177,7 +167,3 @@ class Queue:
 def _id(entry: Entry) -> int:
     assert entry.id is not None  # noqa: S101 - read from the database
     return entry.id
-
-
-async def _commit_by_itself(connection: AsyncConnection) -> None:
-    await connection.set_autocommit(True)  # every use is one statement

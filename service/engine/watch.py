@@ -67,8 +67,8 @@ class Watch:
         while True:
             try:
                 await self._beat()
-            except Exception:  # noqa: BLE001 - the database may well be back in a moment
-                _log.exception("the queue cannot be told that this worker lives")
+            except Exception as error:  # noqa: BLE001 - the database may well be back in a moment
+                _log.warning("the queue cannot be told that this worker lives", error=repr(error))
             await asyncio.sleep(self._rhythm.beat_seconds)
 
     async def look_for_ever(self) -> None:
@@ -77,8 +77,8 @@ class Watch:
             try:
                 await self._take_over()
                 await self._stop_aborted()
-            except Exception:  # noqa: BLE001 - the database may well be back in a moment
-                _log.exception("the queue cannot be watched")
+            except Exception as error:  # noqa: BLE001 - the database may well be back in a moment
+                _log.warning("the queue cannot be watched", error=repr(error))
             await asyncio.sleep(self._rhythm.beat_seconds)
 
     async def _beat(self) -> None:
