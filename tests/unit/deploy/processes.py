@@ -36,7 +36,7 @@ def check_stopping(settings: Settings, command: str, *, pause_seconds: float, ki
 
 
 def most_connections(settings: Settings) -> int:
-    """How many connections to Postgres one process may have: those that it keeps, and those that the variable tells of."""
+    """How many connections to Postgres one process may have, all that its variable tells of."""
     others = re.search(r"up to (\d+) more", settings.database.variables()["database_connections"].meaning)
     assert others is not None
     return settings.database.database_connections + int(others[1])
