@@ -20,7 +20,7 @@ from service.ports.ledger import LedgerUnavailableError
 # A queue grows and shrinks faster than statistics follow. With those of an empty table Postgres sorts all that waits to
 # take one entry: 4 ms of 3,000, where the index in their order takes 0.04 ms however many there are.
 _PLANS = "-c enable_sort=off"
-_PATIENCE_SECONDS = 10.0  # for a connection
+_PATIENCE_SECONDS = 5.0  # for a connection
 _KEY = re.compile(r"Key \((?P<column>.*?)\)=\((?P<value>.*?)\)")
 
 

@@ -17,6 +17,7 @@ from service.engine.queue import Queue
 from service.engine.watch import Rhythm
 from service.ledger.postgres_connections import connection_parameters
 from service.ports.clock import Clock
+from service.ports.ledger import LedgerUnavailableError
 from tests.contract.engine_suite import (
     BACKOFF,
     CONCURRENCY,
@@ -270,6 +271,8 @@ async def test_work_goes_on_after_the_database_was_away(postgres: PostgresServer
         await asyncio.to_thread(postgres.crash)
         try:
             recorder.hold.set()
+            with pytest.raises(LedgerUnavailableError, match="the queue cannot be used"):
+                await home.engine.depth()
             await until(lambda: any(line["event"] == "the queue cannot be written" for line in logs))
             assert home.engine.in_flight() == {WorkKind.JOB: 2}
         finally:
