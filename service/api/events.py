@@ -75,8 +75,8 @@ class EventDocument(BaseModel):
     data: Annotated[
         dict[str, Any],
         Field(
-            description="Of job.progress the counts total, succeeded, fallback, failed, skipped; of the end the "
-            "status, and after a failure error_code."
+            description="Of job.progress and of the end the counts total, succeeded, fallback, failed, skipped; of the "
+            "end also the status, and after a failure error_code."
         ),
     ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -88,7 +88,7 @@ def finish(connection: Connection, job: Job, ending: Ending, delivery: Delivery 
     warnings = _merged(_fenced(found, job).warnings, ending.warnings)
     connection.execute(_CHANGE, {"of_job": job.id} | ending_values(replace(ending, warnings=warnings)))
     data = {"status": ending.status.value} | ({"error_code": ending.error.code} if ending.error else {})
-    append(connection, job.id, f"job.{ending.status.value}", ending.finished_at, data)
+    append(connection, job.id, f"job.{ending.status.value}", ending.finished_at, data | asdict(ending.progress))
     if delivery is not None:
         connection.execute(_INSERT_DELIVERY, delivery_values(delivery))
     return True

@@ -57,7 +57,14 @@ async def test_every_follower_of_a_batch_hears_everything_once_and_in_order(tmp_
         assert kinds[:2] == ["job.queued", "job.running"]
         assert set(kinds[2:-1]) == {"job.progress"}
         assert kinds[-1] == "job.succeeded"
-        assert everything[-1].data["data"] == {"status": "succeeded"}
+        assert everything[-1].data["data"] == {
+            "status": "succeeded",
+            "total": 60,
+            "succeeded": 60,
+            "fallback": 0,
+            "failed": 0,
+            "skipped": 0,
+        }
         counted = [event.data["data"]["succeeded"] for event in everything[2:-1]]
         assert counted == sorted(counted)
         assert counted[-1] > 0
