@@ -37,7 +37,7 @@ class AccessSettings(Group):
             "receivers can change from the old to the new at their leisure; the first is the current one.",
             examples=["whsec_…"],
         ),
-        DefaultWords("one is made at the first start and kept in the data folder"),
+        DefaultWords("one is made at the first start and kept in the data folder; with Postgres it is needed"),
     ] = ()
     tenant_signing_secrets: Annotated[
         TenantSecrets,

@@ -45,7 +45,7 @@ class ServerSettings(Group):
             "links to pictures in the folder storage.",
             examples=["https://images.example.com"],
         ),
-        DefaultWords("`http://HOST:PORT`"),
+        DefaultWords("`http://HOST:PORT`; with Postgres it is needed"),
     ] = ""
     shutdown_grace_seconds: Annotated[
         float,
