@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import copy
 import re
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
 import pytest
-import yaml
 from cloudcoil.models.keda.v1alpha1 import ScaledObject, TriggerAuthentication
 
 from service.usecases import accept_batch
 from tests.unit.deploy import processes
-from tests.unit.deploy.files import BASE, DEPLOY, EXAMPLE, KEDA, documents
+from tests.unit.deploy.files import BASE, DEPLOY, KEDA, documents
 from tests.unit.deploy.kubernetes import CORE, CUSTOM, DEPLOYMENTS, PODS, SECRET, SERVING, container, environment, named
 from tests.unit.deploy.lost import lost
 
@@ -76,23 +73,6 @@ def test_one_that_does_not_is_refused_for_keda() -> None:
 def test_no_manifest_is_left_out(folder: Path) -> None:
     (kustomization,) = documents(folder / "kustomization.yaml")
     assert {*kustomization["resources"], "kustomization.yaml"} == {path.name for path in folder.iterdir()}
-
-
-def test_kustomize_builds_what_is_valid() -> None:
-    if shutil.which("kubectl") is None:
-        pytest.skip("kubectl is not installed")
-    built = subprocess.run(["kubectl", "kustomize", EXAMPLE], capture_output=True, text=True, check=True)
-    found = {f"{one['kind']}/{one['metadata']['name']}": one for one in yaml.safe_load_all(built.stdout)}
-    for document in found.values():
-        if document["kind"] in MODELS:
-            assert custom_resource(document) == []
-        else:
-            kubernetes_validate.validate(document, VERSIONS[-1], strict=True)
-    (settings,) = (name.partition("/")[2] for name in found if name.startswith("ConfigMap/"))
-    for name in ("Deployment/afterimage-api", "Deployment/afterimage-worker", "Job/afterimage-migrate"):
-        (one,) = found[name]["spec"]["template"]["spec"]["containers"]
-        assert one["envFrom"][0]["configMapRef"]["name"] == settings
-    assert "replicas" not in found["Deployment/afterimage-worker"]["spec"]
 
 
 @pytest.mark.parametrize("name", PODS)

@@ -23,11 +23,10 @@ from tests.unit.deploy.monitoring import ALERTS, DASHBOARD, EXPRESSIONS, MONITOR
 from tests.unit.deploy.series import SCRAPED, asked, grouped, told
 
 PROMTOOL = shutil.which("promtool", path=f"{Path(sys.executable).parent}:/usr/bin:/usr/local/bin")
-needs_promtool = pytest.mark.skipif(PROMTOOL is None, reason="promtool is installed by scripts/test")
 
 
 def promtool(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    assert PROMTOOL is not None
+    assert PROMTOOL is not None, "scripts/test installs it"
     return subprocess.run([PROMTOOL, *arguments], capture_output=True, text=True, check=False)
 
 
@@ -37,13 +36,11 @@ def unknown_to_grafana(dashboard: dict[str, Any]) -> list[str]:
     return list(lost(dashboard, json.loads(understood)))
 
 
-@needs_promtool
 def test_the_rules_are_rules() -> None:
     result = promtool("check", "rules", MONITORING / "alerts.yaml")
     assert result.returncode == 0, result.stderr
 
 
-@needs_promtool
 @pytest.mark.parametrize(("right", "wrong"), [("expr: absent(", "expr: absnet("), ("labels:", "label:")])
 def test_what_is_no_rule_is_refused(tmp_path: Path, right: str, wrong: str) -> None:
     text = (MONITORING / "alerts.yaml").read_text(encoding="utf-8")
@@ -53,7 +50,6 @@ def test_what_is_no_rule_is_refused(tmp_path: Path, right: str, wrong: str) -> N
     assert promtool("check", "rules", broken).returncode != 0
 
 
-@needs_promtool
 def test_each_alert_fires_when_it_should_and_not_otherwise() -> None:
     result = promtool("test", "rules", MONITORING / "alerts.test.yaml")
     assert result.returncode == 0, result.stdout + result.stderr
