@@ -60,7 +60,7 @@ class BucketRun:
         started = time.monotonic()
         with self._store, self._images:
             self._store.fill(_IN, ((entry.key, entry.data) for entry in self._entries))
-            async with self._receiver, self._service() as service:
+            async with self._receiver, self._service(kills) as service:
                 job_id = await self._submit(service)
                 for kill in range(kills):
                     await self._until(service, job_id, part=(kill + 1) / (kills + 1))
@@ -81,8 +81,9 @@ class BucketRun:
             )
         return BucketOutcome(evidence=evidence, seconds=time.monotonic() - started)
 
-    def _service(self) -> RunningService:
+    def _service(self, kills: int) -> RunningService:
         environment = {
+            "AFTERIMAGE_RETRY_INTERRUPTED": str(kills),  # the slowest picture may be out at every kill
             "OPENAI_API_KEY": "sk-test",
             "OPENAI_BASE_URL": self._images.url,
             "AFTERIMAGE_SIGNING_SECRETS": self._secret,
