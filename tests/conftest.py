@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
 
+from service.engine.queue_schema import migrate_queue
 from service.ledger.migration import migrate_postgres
+from tests.integration.scene import Engine, OpenScene, Scene, fleet_scene, scene
 from tests.servers.postgres import PostgresServer
 from tests.servers.service import RunningService
 
@@ -70,3 +73,37 @@ def empty_postgres_url(postgres: PostgresServer) -> Iterator[str]:
     name = postgres.create_database()
     yield postgres.url(name)
     postgres.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def fleet_template(postgres: PostgresServer) -> str:
+    """A database with the tables of the ledger and of the queue that only waits to be copied."""
+    name = postgres.create_database("fleet")
+    migrate_postgres(postgres.url(name), migrate_queue)
+    return name
+
+
+@pytest.fixture(scope="session", params=list(Engine))
+def open_scene(request: pytest.FixtureRequest) -> OpenScene:
+    """Opens scenes in one process, and once more with one process that accepts and others that work."""
+    if request.param is Engine.POSTGRES:
+        postgres: PostgresServer = request.getfixturevalue("postgres")
+        template: str = request.getfixturevalue("fleet_template")
+        return _fleet_scenes(postgres, template)
+    return _scene
+
+
+def _scene(folder: Path, /, *, workers: int = 1, **env: str) -> AbstractAsyncContextManager[Scene]:
+    del workers  # the one process does the work, too
+    return scene(folder, **env)
+
+
+def _fleet_scenes(postgres: PostgresServer, template: str) -> OpenScene:
+    @asynccontextmanager
+    async def open_scene(folder: Path, /, *, workers: int = 1, **env: str) -> AsyncIterator[Scene]:
+        name = postgres.create_database(template=template)
+        async with fleet_scene(folder, postgres.url(name), workers=workers, **env) as it:
+            yield it
+        postgres.drop_database(name)
+
+    return open_scene

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 from PIL import Image
@@ -21,7 +22,7 @@ from tests.servers.receiver import Receiver, Visit
 from tests.servers.service import RunningService
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
-_FINISH_SECONDS = 30
+_FINISH_SECONDS = 90  # also where what a killed worker had is first to be missed
 
 
 @dataclass(slots=True)
@@ -36,14 +37,31 @@ class Scene:
     fleet: Fleet | None = None
 
     @property
+    def processes(self) -> Sequence[RunningService | FleetProcess]:
+        """Who accepts, and then who works, where those are others."""
+        return (self.service, *self.workers)
+
+    @property
+    def worker(self) -> RunningService | FleetProcess:
+        """One that works."""
+        return self.processes[-1]
+
+    async def restart(self) -> None:
+        """Stop all processes, and start them again."""
+        for process in self.processes:
+            await process.stop()
+        for process in self.processes:
+            await process.start()
+
+    @property
     def log(self) -> str:
         """What all processes printed."""
-        return "".join(process.log for process in (self.service, *self.workers))
+        return "".join(process.log for process in self.processes)
 
     async def metrics(self) -> str:
         """The metrics of all processes."""
         texts = []
-        for process in (self.service, *self.workers):
+        for process in self.processes:
             async with process.client() as client:
                 texts.append((await client.get("/metrics")).text)
         return "".join(texts)
@@ -79,13 +97,28 @@ class Scene:
         """The verified payload of a job's callback, once it has come."""
         async with asyncio.timeout(_FINISH_SECONDS):
             while not (visits := self.visits(job_id)):
-                await self.receiver.visited(self.receiver.count + 1)
+                await self.receiver.visited(self.receiver.count + 1, timeout_seconds=_FINISH_SECONDS)
         payload: dict[str, Any] = Webhook(SECRET).verify(visits[-1].body, dict(visits[-1].headers))
         return payload
 
     def visits(self, job_id: str) -> list[Visit]:
         """The attempts at delivering a job's callback."""
         return [visit for visit in self.receiver.visits if job_id.encode() in visit.body]
+
+
+class Engine(StrEnum):
+    """What a scene runs on."""
+
+    EMBEDDED = "embedded"
+    POSTGRES = "postgres"
+
+
+class OpenScene(Protocol):
+    """Opens a running scene on one of the engines."""
+
+    def __call__(self, folder: Path, /, *, workers: int = 1, **env: str) -> AbstractAsyncContextManager[Scene]:
+        """`workers` is how many processes do the work, where the engine knows more than one process."""
+        ...
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.integration.scene import Scene, picture, scene
+from tests.integration.scene import OpenScene, Scene, picture
 from tests.servers.images_replies import REPLIES, Reply
 from tests.servers.s3 import S3Server
 from tests.servers.s3_targets import variables_of
@@ -45,7 +45,7 @@ async def report(at: Scene, job_id: str) -> dict[str, list[list[str]]]:
 
 async def until(at: Scene, job_id: str, **progress: int) -> dict[str, Any]:
     """The job, once so many of its pictures are done."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             job = await at.job(job_id)
             if all(job["progress"][name] >= count for name, count in progress.items()):
@@ -58,8 +58,8 @@ def counts(callback: dict[str, Any]) -> tuple[int, ...]:
     return tuple(callback[name] for name in names)
 
 
-async def test_a_bucket_is_edited_counted_and_reported(tmp_path: Path) -> None:
-    async with scene(tmp_path) as at:
+async def test_a_bucket_is_edited_counted_and_reported(tmp_path: Path, open_scene: OpenScene) -> None:
+    async with open_scene(tmp_path) as at:
         keys = ["a b/ü.png", "a b/c/1.jpg", "a b/c/1.png", "a b/plain"]
         for key in keys:
             (bucket_of(at) / key).parent.mkdir(parents=True, exist_ok=True)
@@ -124,8 +124,8 @@ async def check_further_batches(at: Scene, job_id: str, keys: list[str]) -> None
     assert more["next_cursor"] is None
 
 
-async def test_a_batch_that_cannot_be_is_refused(tmp_path: Path) -> None:
-    async with scene(tmp_path) as at:
+async def test_a_batch_that_cannot_be_is_refused(tmp_path: Path, open_scene: OpenScene) -> None:
+    async with open_scene(tmp_path) as at:
         single = (await at.submit(image_base64="aaaa")).status_code
         assert single == 422
         cases = {
@@ -147,8 +147,8 @@ async def test_a_batch_that_cannot_be_is_refused(tmp_path: Path) -> None:
         assert (nothing["status"], counts(nothing)) == ("completed", (0, 0, 0, 0, 0, 0))
 
 
-async def test_a_limit_reached_on_the_way_falls_back_and_can_be_redone(tmp_path: Path) -> None:
-    async with scene(tmp_path, AFTERIMAGE_CIRCUIT_OPEN_SECONDS="2") as at:
+async def test_a_limit_reached_on_the_way_falls_back_and_can_be_redone(tmp_path: Path, open_scene: OpenScene) -> None:
+    async with open_scene(tmp_path, AFTERIMAGE_CIRCUIT_OPEN_SECONDS="2") as at:
         fill(at, "in", 30)
         at.images.script(*[REPLIES["picture"]] * 10, always=REPLIES["billing_hard_limit"])
         job_id = await at.tool(TOOL, prefix="in/", concurrency=4)
@@ -166,8 +166,10 @@ async def test_a_limit_reached_on_the_way_falls_back_and_can_be_redone(tmp_path:
         assert {row[1] for row in (await report(at, redone))["succeeded"]} == fell_back
 
 
-async def test_without_fallbacks_a_limit_fails_the_rest_and_the_report_names_each(tmp_path: Path) -> None:
-    async with scene(tmp_path, AFTERIMAGE_FALLBACK="off", AFTERIMAGE_CIRCUIT_OPEN_SECONDS="2") as at:
+async def test_without_fallbacks_a_limit_fails_the_rest_and_the_report_names_each(
+    tmp_path: Path, open_scene: OpenScene
+) -> None:
+    async with open_scene(tmp_path, AFTERIMAGE_FALLBACK="off", AFTERIMAGE_CIRCUIT_OPEN_SECONDS="2") as at:
         fill(at, "in", 40)
         at.images.script(*[REPLIES["picture"]] * 10, always=REPLIES["billing_hard_limit"])
         job_id = await at.tool(TOOL, prefix="in/", concurrency=4)
@@ -186,8 +188,8 @@ async def test_without_fallbacks_a_limit_fails_the_rest_and_the_report_names_eac
         assert {row[1] for row in (await report(at, retried))["succeeded"]} == {row[1] for row in failed}
 
 
-async def test_paying_stops_at_the_limit(tmp_path: Path) -> None:
-    async with scene(tmp_path) as at:
+async def test_paying_stops_at_the_limit(tmp_path: Path, open_scene: OpenScene) -> None:
+    async with open_scene(tmp_path) as at:
         fill(at, "in", 12)
         price = (await at.client.post("/api/v1/estimate", json={"prompt": "x", "max_items": 1})).json()["cost_usd"]
         job_id = await at.tool(TOOL, prefix="in/", concurrency=4, max_cost_usd=price * 1.01)
@@ -200,8 +202,8 @@ async def test_paying_stops_at_the_limit(tmp_path: Path) -> None:
         assert {row[4] for row in (await report(at, job_id))["skipped"]} == {"budget"}
 
 
-async def test_a_batch_is_paused_resumed_and_canceled(tmp_path: Path) -> None:
-    async with scene(tmp_path) as at:
+async def test_a_batch_is_paused_resumed_and_canceled(tmp_path: Path, open_scene: OpenScene) -> None:
+    async with open_scene(tmp_path) as at:
         fill(at, "in", 40)
         at.images.script(always=Reply(delay_seconds=0.3))
         job_id = await at.tool(TOOL, prefix="in/", concurrency=4)
@@ -233,16 +235,17 @@ async def test_a_batch_is_paused_resumed_and_canceled(tmp_path: Path) -> None:
             assert answer.status_code == (200 if verb == "cancel" else 409)
 
 
-@pytest.mark.parametrize("kills", [3])
-async def test_kill_9_in_the_middle_costs_nothing_but_what_was_out(tmp_path: Path, kills: int) -> None:
-    async with scene(tmp_path) as at:
+@pytest.mark.timeout(240)
+async def test_kill_9_in_the_middle_costs_nothing_but_what_was_out(tmp_path: Path, open_scene: OpenScene) -> None:
+    async with open_scene(tmp_path) as at:
+        kills = 1 if at.workers else 3
         fill(at, "in", 60)
         at.images.script(always=Reply(delay_seconds=0.1))
         job_id = await at.tool(TOOL, prefix="in/", concurrency=6)
         for kill in range(kills):
             await until(at, job_id, succeeded=12 * (kill + 1))
-            await at.service.kill9()
-            await at.service.start()
+            await at.worker.kill9()
+            await at.worker.start()
         said = await at.callback(job_id)
         assert (said["status"], counts(said)) == ("completed", (60, 60, 60, 0, 0, 0))
         assert len(at.images.calls) <= 60 + 6 * kills
@@ -251,7 +254,7 @@ async def test_kill_9_in_the_middle_costs_nothing_but_what_was_out(tmp_path: Pat
         assert len(list(bucket_of(at).glob(f"{job_id}/in/*_modified.png"))) == 60
 
 
-async def test_a_bucket_of_a_store_is_listed_over_many_pages(tmp_path: Path) -> None:
+async def test_a_bucket_of_a_store_is_listed_over_many_pages(tmp_path: Path, open_scene: OpenScene) -> None:
     with S3Server(buckets=["pictures-in", "pictures-out"]) as store:
         client = boto3.client(
             "s3",
@@ -262,7 +265,7 @@ async def test_a_bucket_of_a_store_is_listed_over_many_pages(tmp_path: Path) -> 
         )
         store.fill("pictures-in", ((f"a/{number:04d}.txt", b"") for number in range(1005)))
         store.fill("pictures-in", ((key, picture()) for key in ("b/one +&.png", "b/ü.png")))
-        async with scene(tmp_path, **variables_of(store), COS_OUTPUT_PREFIX="edited/") as at:
+        async with open_scene(tmp_path, **variables_of(store), COS_OUTPUT_PREFIX="edited/") as at:
             job_id = await at.tool(TOOL)
             said = await at.callback(job_id)
             assert counts(said) == (2, 2, 2, 0, 0, 1005)

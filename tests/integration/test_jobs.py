@@ -13,23 +13,17 @@ import pytest
 import pytest_asyncio
 from PIL import Image
 
-from tests.integration.scene import Scene, encoded, fleet_scene, opened, picture, scene
+from tests.integration.scene import OpenScene, Scene, encoded, opened, picture
 from tests.servers.openai_images import Reply
 from tests.servers.plain_http import Answer, Request, Server
-from tests.servers.postgres import PostgresServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["one process", "fleet"])
-async def one_scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene]:
-    folder, variables = tmp_path_factory.mktemp("scene"), {"AFTERIMAGE_MAX_IMAGE_BYTES": "2000000"}
-    if request.param == "fleet":
-        postgres: PostgresServer = request.getfixturevalue("postgres")
-        running = fleet_scene(folder, postgres.url(postgres.create_database()), **variables)
-    else:
-        running = scene(folder, **variables)
-    async with running as it:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def one_scene(tmp_path_factory: pytest.TempPathFactory, open_scene: OpenScene) -> AsyncIterator[Scene]:
+    folder = tmp_path_factory.mktemp("scene")
+    async with open_scene(folder, workers=2, AFTERIMAGE_MAX_IMAGE_BYTES="2000000") as it:
         yield it
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.integration.scene import Scene, opened, picture, scene
+from tests.integration.scene import OpenScene, Scene, opened, picture
 from tests.servers.images_replies import REPLIES, Reply
 from tests.servers.pictures import PictureServer
 
@@ -21,8 +21,8 @@ MAIN, OTHER = "Make it orange", "Make it a bit brighter"
 
 
 @asynccontextmanager
-async def shop(folder: Path, **env: str) -> AsyncIterator[tuple[Scene, PictureServer]]:
-    async with PictureServer(picture(300, 200)) as pictures, scene(folder, **env) as at:
+async def shop(open_scene: OpenScene, folder: Path, **env: str) -> AsyncIterator[tuple[Scene, PictureServer]]:
+    async with PictureServer(picture(300, 200)) as pictures, open_scene(folder, **env) as at:
         yield at, pictures
 
 
@@ -69,8 +69,10 @@ def prompts(at: Scene) -> list[str]:
     return [call.fields["prompt"] for call in at.images.calls]
 
 
-async def test_products_come_back_under_their_names_whatever_single_pictures_do(tmp_path: Path) -> None:
-    async with shop(tmp_path) as (at, pictures):
+async def test_products_come_back_under_their_names_whatever_single_pictures_do(
+    tmp_path: Path, open_scene: OpenScene
+) -> None:
+    async with shop(open_scene, tmp_path) as (at, pictures):
         (bucket_of(at) / "own").mkdir(parents=True, exist_ok=True)
         (bucket_of(at) / "own" / "side.png").write_bytes(picture(30, 60))
         items = [
@@ -145,8 +147,8 @@ async def check_report_and_retry(at: Scene, pictures: PictureServer, job_id: str
     assert stored(at, retried) == {"Größe L/none_modified.webp"}
 
 
-async def test_what_is_wrong_with_a_set_is_said_before_it_is_accepted(tmp_path: Path) -> None:
-    async with shop(tmp_path) as (at, pictures):
+async def test_what_is_wrong_with_a_set_is_said_before_it_is_accepted(tmp_path: Path, open_scene: OpenScene) -> None:
+    async with shop(open_scene, tmp_path) as (at, pictures):
         good = {"url": pictures.link("good", "1.png")}
         cases: list[tuple[Any, dict[str, Any], list[str]]] = [
             (
@@ -176,8 +178,8 @@ async def test_what_is_wrong_with_a_set_is_said_before_it_is_accepted(tmp_path: 
         assert not list(bucket_of(at).rglob("*.json"))  # of what was refused nothing is kept
 
 
-async def test_estimate_dry_run_idempotency_and_the_limit_of_the_cost(tmp_path: Path) -> None:
-    async with shop(tmp_path) as (at, pictures):
+async def test_estimate_dry_run_idempotency_and_the_limit_of_the_cost(tmp_path: Path, open_scene: OpenScene) -> None:
+    async with shop(open_scene, tmp_path) as (at, pictures):
         items = {f"SKU-{n}": [{"url": pictures.link("good", f"{n}-{m}.png")} for m in range(2)] for n in range(3)}
         body = {"prompt": MAIN, "items": items}
         estimate = (await at.client.post("/api/v1/estimate", json=body)).json()
@@ -205,8 +207,8 @@ def ended_before_begun(items: Iterable[dict[str, Any]]) -> bool:
     return all(item["started_at"] >= mains[item["group"]] for item in items if item["stage"] == "secondary")
 
 
-async def test_main_pictures_go_first_and_a_failed_one_holds_nobody_up(tmp_path: Path) -> None:
-    async with shop(tmp_path) as (at, pictures):
+async def test_main_pictures_go_first_and_a_failed_one_holds_nobody_up(tmp_path: Path, open_scene: OpenScene) -> None:
+    async with shop(open_scene, tmp_path) as (at, pictures):
         items = {f"SKU-{n}": [{"url": pictures.link("good", f"{n}-{m}.png")} for m in range(4)] for n in range(5)}
         items["SKU-3"][0]["url"] = pictures.link("gone", "main.png")
         items["SKU-4"][0]["url"] = pictures.link("busy", "main.png")
@@ -226,8 +228,10 @@ async def test_main_pictures_go_first_and_a_failed_one_holds_nobody_up(tmp_path:
         assert last_of_others < first_of_late
 
 
-async def test_what_fell_back_is_done_again_with_the_prompts_of_its_stage(tmp_path: Path) -> None:
-    async with shop(tmp_path, AFTERIMAGE_CIRCUIT_OPEN_SECONDS="1") as (at, pictures):
+async def test_what_fell_back_is_done_again_with_the_prompts_of_its_stage(
+    tmp_path: Path, open_scene: OpenScene
+) -> None:
+    async with shop(open_scene, tmp_path, AFTERIMAGE_CIRCUIT_OPEN_SECONDS="1") as (at, pictures):
         at.images.script(always=REPLIES["billing_hard_limit"])
         items = {"SKU": [{"url": pictures.link("good", f"{m}.png")} for m in range(3)]}
         worded = {"prompts": {"main": MAIN, "secondary": OTHER}, "main_first": True}
@@ -248,9 +252,10 @@ async def test_what_fell_back_is_done_again_with_the_prompts_of_its_stage(tmp_pa
         assert (result.format, result.width) == ("JPEG", 30)
 
 
-@pytest.mark.parametrize("kills", [3])
-async def test_kill_9_loses_no_picture_and_no_order(tmp_path: Path, kills: int) -> None:
-    async with shop(tmp_path) as (at, pictures):
+@pytest.mark.timeout(240)
+async def test_kill_9_loses_no_picture_and_no_order(tmp_path: Path, open_scene: OpenScene) -> None:
+    async with shop(open_scene, tmp_path) as (at, pictures):
+        kills = 1 if at.workers else 3
         at.images.script(always=Reply(delay_seconds=0.1))
         items = [
             {"group": f"SKU-{n}", "name": f"{m}", "url": pictures.link("good", f"{n}-{m}.png")}
@@ -260,8 +265,8 @@ async def test_kill_9_loses_no_picture_and_no_order(tmp_path: Path, kills: int) 
         job_id = await sent(at, items, main_first=True, concurrency=5, callback_url=f"{at.receiver.url}/callback")
         for kill in range(kills):
             await until_called(at, 3 + 12 * kill)
-            await at.service.kill9()
-            await at.service.start()
+            await at.worker.kill9()
+            await at.worker.start()
         told = await at.callback(job_id)
         assert (told["type"], told["data"]["progress"]["succeeded"]) == ("job.succeeded", 48)
         assert len(at.images.calls) <= 48 + 5 * kills
@@ -270,8 +275,8 @@ async def test_kill_9_loses_no_picture_and_no_order(tmp_path: Path, kills: int) 
         assert stored(at, job_id) == {f"SKU-{n}/{m}_modified.png" for n in range(12) for m in range(4)}
 
 
-async def test_a_set_is_paused_resumed_and_canceled_with_those_that_wait(tmp_path: Path) -> None:
-    async with shop(tmp_path) as (at, pictures):
+async def test_a_set_is_paused_resumed_and_canceled_with_those_that_wait(tmp_path: Path, open_scene: OpenScene) -> None:
+    async with shop(open_scene, tmp_path) as (at, pictures):
         at.images.script(always=Reply(delay_seconds=0.2))
         items = {f"SKU-{n}": [{"url": pictures.link("good", f"{n}-{m}.png")} for m in range(5)] for n in range(8)}
         job_id = await sent(at, items, main_first=True, concurrency=2)
@@ -289,8 +294,8 @@ async def test_a_set_is_paused_resumed_and_canceled_with_those_that_wait(tmp_pat
         assert sum(group["canceled"] for group in groups.values()) == 40 - ended["progress"]["succeeded"] > 0
 
 
-async def test_the_list_of_a_set_goes_when_its_time_is_over(tmp_path: Path) -> None:
-    async with shop(tmp_path, AFTERIMAGE_OUTPUT_RETENTION_HOURS="0.0005") as (at, pictures):
+async def test_the_list_of_a_set_goes_when_its_time_is_over(tmp_path: Path, open_scene: OpenScene) -> None:
+    async with shop(open_scene, tmp_path, AFTERIMAGE_OUTPUT_RETENTION_HOURS="0.0005") as (at, pictures):
         link = pictures.link("good", "1.png")
         job_id = await sent(at, [{"url": link, "group": f"SKU-{n}"} for n in range(1001)], max_cost_usd=0.001)
         lists = bucket_of(at) / "sources" / job_id
@@ -298,8 +303,7 @@ async def test_the_list_of_a_set_goes_when_its_time_is_over(tmp_path: Path) -> N
         ended = await at.ended(job_id)
         assert ended["progress"]["skipped"] == 1001
         await asyncio.sleep(2)
-        await at.service.stop()
-        await at.service.start()  # housekeeping is the first thing it does
+        await at.restart()  # housekeeping is the first thing that who works does
         async with asyncio.timeout(20):
             while lists.exists():
                 await asyncio.sleep(0.05)

@@ -12,7 +12,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from tests.integration.scene import Scene, encoded, picture, scene
+from tests.integration.scene import OpenScene, Scene, encoded, picture
 from tests.integration.test_batches import TOOL, fill
 from tests.integration.test_retention_and_tenants import ALICE, BOB
 from tests.servers.event_source import EventSource
@@ -46,8 +46,8 @@ async def refusal(at: Scene, job_id: str, **more: Any) -> tuple[int, str]:
     return answer.status_code, json.loads(answer.body)["code"]
 
 
-async def test_a_batch_is_watched_to_its_end(tmp_path: Path) -> None:
-    async with scene(tmp_path) as at:
+async def test_a_batch_is_watched_to_its_end(tmp_path: Path, open_scene: OpenScene) -> None:
+    async with open_scene(tmp_path) as at:
         fill(at, "in", 12)
         (at.service.data_dir / "storage/pictures/in/notes.txt").write_text("no picture")
         at.images.script(always=Reply(delay_seconds=0.3))
@@ -79,8 +79,8 @@ async def test_a_batch_is_watched_to_its_end(tmp_path: Path) -> None:
             assert await messages(late) == [last]
 
 
-async def test_tenants_come_in_with_their_keys(tmp_path: Path) -> None:
-    async with scene(tmp_path, AFTERIMAGE_API_KEYS=KEYS) as at:
+async def test_tenants_come_in_with_their_keys(tmp_path: Path, open_scene: OpenScene) -> None:
+    async with open_scene(tmp_path, AFTERIMAGE_API_KEYS=KEYS) as at:
         job = (await at.submit({**ALICE, "Prefer": "wait=20"}, image_base64=encoded(picture()))).json()
         key = base64.urlsafe_b64encode(b"alice-key-0123456789").decode().rstrip("=")
         browser = ["afterimage.progress", f"base64url.bearer.authorization.afterimage.{key}"]
@@ -98,16 +98,16 @@ async def test_tenants_come_in_with_their_keys(tmp_path: Path) -> None:
         assert "Traceback" not in at.service.log
 
 
-async def test_without_keys_pages_of_other_sites_are_kept_out(tmp_path: Path) -> None:
-    async with scene(tmp_path) as at:
+async def test_without_keys_pages_of_other_sites_are_kept_out(tmp_path: Path, open_scene: OpenScene) -> None:
+    async with open_scene(tmp_path) as at:
         job = (await at.submit({"Prefer": "wait=20"}, image_base64=encoded(picture()))).json()
         assert await refusal(at, job["id"], origin="https://evil.example") == (403, "foreign_origin")
         async with opened(at, job["id"], origin=at.service.url) as socket:
             assert [message["type"] for message in await messages(socket)] == ["complete"]
 
 
-async def test_silence_is_broken_and_a_stopping_service_says_so(tmp_path: Path) -> None:
-    async with scene(tmp_path, AFTERIMAGE_SHUTDOWN_GRACE_SECONDS="0") as at:
+async def test_silence_is_broken_and_a_stopping_service_says_so(tmp_path: Path, open_scene: OpenScene) -> None:
+    async with open_scene(tmp_path, AFTERIMAGE_SHUTDOWN_GRACE_SECONDS="0") as at:
         at.images.script("hang")
         job_id = (await at.submit(image_base64=encoded(picture()))).json()["id"]
         source = EventSource(at.client, f"/api/v1/jobs/{job_id}/events")

@@ -10,15 +10,15 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from tests.integration.scene import Scene, encoded, opened, picture, scene
+from tests.integration.scene import OpenScene, Scene, encoded, opened, picture
 from tests.servers.openai_images import REPLIES, Reply
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def one_scene(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene]:
-    async with scene(tmp_path_factory.mktemp("scene")) as it:
+async def one_scene(tmp_path_factory: pytest.TempPathFactory, open_scene: OpenScene) -> AsyncIterator[Scene]:
+    async with open_scene(tmp_path_factory.mktemp("scene")) as it:
         yield it
 
 
@@ -30,8 +30,10 @@ def it(one_scene: Scene) -> Scene:
 
 
 @pytest.mark.parametrize("refusal", ["billing_hard_limit", "insufficient_quota"])
-async def test_no_money_gives_a_labelled_fallback_and_nobody_is_asked_again(tmp_path: Path, refusal: str) -> None:
-    async with scene(tmp_path) as it:
+async def test_no_money_gives_a_labelled_fallback_and_nobody_is_asked_again(
+    tmp_path: Path, open_scene: OpenScene, refusal: str
+) -> None:
+    async with open_scene(tmp_path) as it:
         it.images.script(always=refusal)
         first = await it.tool(image_base64=encoded(picture()), filename="cat.png")
         payload = await it.callback(first)
@@ -61,8 +63,8 @@ async def test_a_rate_limit_is_waited_out(it: Scene) -> None:
     assert all(later.at - earlier.at >= 1 for earlier, later in pairwise(it.images.calls)), "Retry-After: 1"
 
 
-async def test_a_rate_limit_that_stays_gives_a_fallback(tmp_path: Path) -> None:
-    async with scene(tmp_path, AFTERIMAGE_PROVIDER_MAX_ATTEMPTS="2") as it:
+async def test_a_rate_limit_that_stays_gives_a_fallback(tmp_path: Path, open_scene: OpenScene) -> None:
+    async with open_scene(tmp_path, AFTERIMAGE_PROVIDER_MAX_ATTEMPTS="2") as it:
         it.images.script(always="rate_limited")
         job = await it.ended((await it.submit(image_base64=encoded(picture()))).json()["id"])
         assert job["status"] == "succeeded"
@@ -105,8 +107,8 @@ async def test_a_caller_may_opt_for_a_second_call_after_a_cut_connection(it: Sce
     assert job["output"]["source"] == "provider"
 
 
-async def test_without_fallback_a_job_fails_with_the_reason(tmp_path: Path) -> None:
-    async with scene(tmp_path, AFTERIMAGE_FALLBACK="off") as it:
+async def test_without_fallback_a_job_fails_with_the_reason(tmp_path: Path, open_scene: OpenScene) -> None:
+    async with open_scene(tmp_path, AFTERIMAGE_FALLBACK="off") as it:
         it.images.script(always="billing_hard_limit")
         job = await it.ended((await it.submit(image_base64=encoded(picture()))).json()["id"])
         assert job["status"] == "failed"
@@ -114,8 +116,8 @@ async def test_without_fallback_a_job_fails_with_the_reason(tmp_path: Path) -> N
         assert job["error"]["provider_code"] == "billing_hard_limit_reached"
 
 
-async def test_a_retired_model_gives_way_to_the_next(tmp_path: Path) -> None:
-    async with scene(tmp_path, OPENAI_IMAGE_MODEL="gpt-image-1,gpt-image-2") as it:
+async def test_a_retired_model_gives_way_to_the_next(tmp_path: Path, open_scene: OpenScene) -> None:
+    async with open_scene(tmp_path, OPENAI_IMAGE_MODEL="gpt-image-1,gpt-image-2") as it:
         it.images.script("model_not_found")
         job = await it.ended((await it.submit(image_base64=encoded(picture()))).json()["id"])
         assert job["output"]["model"] == "gpt-image-2"

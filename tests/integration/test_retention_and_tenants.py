@@ -7,21 +7,22 @@ from pathlib import Path
 
 import httpx
 
-from tests.integration.scene import encoded, picture, scene
+from tests.integration.scene import OpenScene, encoded, picture
 
 ALICE = {"Authorization": "Bearer alice-key-0123456789"}
 BOB = {"X-API-Key": "bob-key-0123456789abc"}
 
 
-async def test_pictures_go_when_their_time_is_over_and_the_job_still_tells(tmp_path: Path) -> None:
-    async with scene(tmp_path, AFTERIMAGE_OUTPUT_RETENTION_HOURS="0.0005") as it:
+async def test_pictures_go_when_their_time_is_over_and_the_job_still_tells(
+    tmp_path: Path, open_scene: OpenScene
+) -> None:
+    async with open_scene(tmp_path, AFTERIMAGE_OUTPUT_RETENTION_HOURS="0.0005") as it:
         job = (await it.submit({"Prefer": "wait=20"}, image_base64=encoded(picture()))).json()
         assert job["status"] == "succeeded"
         link = job["output"]["url"]
         assert (await it.client.get(link)).status_code == httpx.codes.OK
         await asyncio.sleep(2)
-        await it.service.stop()
-        await it.service.start()  # housekeeping is the first thing it does
+        await it.restart()  # housekeeping is the first thing that who works does
         async with asyncio.timeout(20):
             while (await it.client.get(f"/api/v1/jobs/{job['id']}/output")).status_code != httpx.codes.GONE:
                 await asyncio.sleep(0.05)
@@ -34,9 +35,9 @@ async def test_pictures_go_when_their_time_is_over_and_the_job_still_tells(tmp_p
         assert left == []
 
 
-async def test_a_tenant_sees_its_own_jobs_alone(tmp_path: Path) -> None:
+async def test_a_tenant_sees_its_own_jobs_alone(tmp_path: Path, open_scene: OpenScene) -> None:
     keys = "alice:alice-key-0123456789,bob:bob-key-0123456789abc"
-    async with scene(tmp_path, AFTERIMAGE_API_KEYS=keys, AFTERIMAGE_MAX_QUEUED_JOBS="1") as it:
+    async with open_scene(tmp_path, AFTERIMAGE_API_KEYS=keys, AFTERIMAGE_MAX_QUEUED_JOBS="1") as it:
         assert (await it.submit(image_base64=encoded(picture()))).status_code == httpx.codes.UNAUTHORIZED
         wrong = {"Authorization": "Bearer nobody"}
         assert (await it.submit(wrong, image_base64=encoded(picture()))).status_code == httpx.codes.UNAUTHORIZED

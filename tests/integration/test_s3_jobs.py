@@ -8,7 +8,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from tests.integration.scene import Scene, encoded, opened, picture, scene
+from tests.integration.scene import OpenScene, Scene, encoded, opened, picture
 from tests.servers.s3 import S3Server
 from tests.servers.s3_targets import target_of
 
@@ -22,7 +22,7 @@ def store() -> object:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def it(store: S3Server, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene]:
+async def it(store: S3Server, tmp_path_factory: pytest.TempPathFactory, open_scene: OpenScene) -> AsyncIterator[Scene]:
     target = target_of(store)
     variables = {
         "COS_ENDPOINT": target.endpoint,
@@ -33,7 +33,7 @@ async def it(store: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Async
         "COS_OUTPUT_BUCKET": target.output_bucket,
         "COS_OUTPUT_PREFIX": "results/batch",
     }
-    async with scene(tmp_path_factory.mktemp("scene"), **variables) as running:
+    async with open_scene(tmp_path_factory.mktemp("scene"), **variables) as running:
         yield running
 
 
