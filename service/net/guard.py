@@ -7,6 +7,7 @@ no policy: depending on its version it lets 192.0.0.192, 6to4, NAT64, multicast 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from service.net.urls import parse_url
@@ -15,6 +16,8 @@ from service.ports.http import WebURL
 
 IPAddress = IPv4Address | IPv6Address
 IPNetwork = IPv4Network | IPv6Network
+
+_REMEMBERED = 256  # URLs of at most 8,192 characters
 
 FORBIDDEN_IPV4: tuple[IPv4Network, ...] = tuple(
     map(
@@ -105,6 +108,8 @@ class URLGuard:
     def __init__(self, *, policy: AddressPolicy, allow_http: bool) -> None:
         self.policy = policy
         self._allow_http = allow_http
+        # The answer depends on the text alone, and every URL is asked about several times in its job's life.
+        self._admitted = lru_cache(maxsize=_REMEMBERED)(self._admit)
 
     def admit(self, text: str, *, trusted: bool = False) -> WebURL:
         """Parse a URL that may be used as far as can be told without resolving its name.
@@ -112,6 +117,9 @@ class URLGuard:
         Raises:
             ForbiddenURLError: it may not.
         """
+        return self._admitted(text, trusted=trusted)
+
+    def _admit(self, text: str, *, trusted: bool) -> WebURL:
         url = parse_url(text, trusted=trusted)
         if not trusted:
             self._judge(url)
