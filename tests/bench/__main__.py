@@ -43,7 +43,7 @@ def main(context: click.Context) -> None:
 
 @main.command("accept")
 @click.option("--rounds", default=5, show_default=True)
-@click.option("--requests", default=400, show_default=True, help="202s a round.")
+@click.option("--requests", default=800, show_default=True, help="202s a round.")
 def _accept(rounds: int, requests: int) -> None:
     """202s a second with 1 MB pictures."""
     _take(accept.measure(rounds=rounds, requests=requests))
