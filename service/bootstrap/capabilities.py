@@ -14,6 +14,7 @@ import structlog
 from service.api.services import StorageDescription
 from service.bootstrap.databases import open_database
 from service.bootstrap.engines import QueueingEngine, open_engine
+from service.bootstrap.limits import Bounds, open_bounds
 from service.bootstrap.secrets import link_key
 from service.bootstrap.sharing import check_shared
 from service.callbacks.rewrites import Rewrites
@@ -115,7 +116,8 @@ async def build(settings: Settings, stack: AsyncExitStack, metrics: Metrics) -> 
         max_pixels=settings.pictures.max_image_pixels,
     )
     stack.push_async_callback(imaging.close)
-    fetcher, callbacks = _web(settings, stack, clock)
+    bounds = await open_bounds(settings.database, database, stack, clock=clock)
+    fetcher, callbacks = _web(settings, stack, clock, bounds)
     local = LocalProvider(imaging)
     return Capabilities(
         clock=clock,
@@ -129,7 +131,7 @@ async def build(settings: Settings, stack: AsyncExitStack, metrics: Metrics) -> 
         imaging=imaging,
         fetcher=fetcher,
         callbacks=callbacks,
-        providers=_providers(settings, stack, clock, local, imaging),
+        providers=_providers(settings, stack, clock, local, imaging, bounds),
         local=local,
     )
 
@@ -182,7 +184,9 @@ def _storage(settings: Settings, clock: Clock) -> tuple[Storage, FileLinks | Non
     return storage, files, description
 
 
-def _web(settings: Settings, stack: AsyncExitStack, clock: Clock) -> tuple[GuardedFetcher, HttpCallbackSender]:
+def _web(
+    settings: Settings, stack: AsyncExitStack, clock: Clock, bounds: Bounds
+) -> tuple[GuardedFetcher, HttpCallbackSender]:
     resolver, proxies = SystemResolver(), _proxies(settings)
     fetch, send = (
         GuardedClient(
@@ -199,6 +203,7 @@ def _web(settings: Settings, stack: AsyncExitStack, clock: Clock) -> tuple[Guard
         client=send,
         user_agent=_USER_AGENT,
         clock=clock,
+        limits=bounds.limits,
         rewrites=Rewrites(settings.callbacks.url_rewrites),
         timeout_seconds=settings.callbacks.timeout_seconds,
     )
@@ -215,7 +220,12 @@ def _proxies(settings: Settings) -> Proxies:
 
 
 def _providers(
-    settings: Settings, stack: AsyncExitStack, clock: Clock, local: LocalProvider, imaging: PillowImaging
+    settings: Settings,
+    stack: AsyncExitStack,
+    clock: Clock,
+    local: LocalProvider,
+    imaging: PillowImaging,
+    bounds: Bounds,
 ) -> Registry:
     group, openai = settings.provider, settings.openai
 
@@ -223,8 +233,14 @@ def _providers(
         stack.push_async_callback(provider.close)
         return GuardedProvider(
             provider,
-            circuit=Circuit(clock=clock, open_seconds=group.circuit_open_seconds),
-            limiter=Limiter(most=group.provider_concurrency, clock=clock),
+            circuit=Circuit(
+                provider.name,
+                outages=bounds.outages,
+                clock=clock,
+                open_seconds=group.circuit_open_seconds,
+                lost_seconds=2 * group.provider_timeout_seconds,
+            ),
+            limiter=Limiter(f"calls to {provider.name}", most=group.provider_concurrency, limits=bounds.limits),
         )
 
     providers: list[Provider] = []

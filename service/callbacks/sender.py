@@ -15,6 +15,7 @@ from service.ports.callbacks import Message, Receipt
 from service.ports.clock import Clock
 from service.ports.fetching import ForbiddenURLError
 from service.ports.http import ExchangeError, ExchangeFault, HttpAnswer, HttpClient, HttpRequest, WebURL
+from service.ports.limits import Limits
 
 ATTEMPT_TIMEOUT_SECONDS = 20.0
 ATTEMPTS_PER_HOST = 8
@@ -29,6 +30,7 @@ class HttpCallbackSender:
         client: Guards, times and bounds every exchange; it follows no redirects.
         user_agent: The value of the User-Agent field.
         clock: Tells the time that is signed.
+        limits: Where it is kept how many attempts may be in flight.
         rewrites: Receivers that the operator has moved. Where they lead is trusted: exactly that host and port.
         timeout_seconds: The most that one attempt may take, whatever the receiver drips.
         per_host: How many attempts may be in flight to one host; waiting for that is no part of an attempt.
@@ -40,6 +42,7 @@ class HttpCallbackSender:
         client: HttpClient,
         user_agent: str,
         clock: Clock,
+        limits: Limits,
         rewrites: Rewrites | None = None,
         timeout_seconds: float = ATTEMPT_TIMEOUT_SECONDS,
         per_host: int = ATTEMPTS_PER_HOST,
@@ -49,7 +52,7 @@ class HttpCallbackSender:
         self._clock = clock
         self._rewrites = rewrites or Rewrites()
         self._timeout_seconds = timeout_seconds
-        self._slots = HostSlots(per_host=per_host)
+        self._slots = HostSlots(per_host=per_host, limits=limits)
 
     def check(self, url: str) -> None:
         """Refuse what can be known to be wrong about a callback URL without resolving its name."""

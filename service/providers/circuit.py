@@ -3,105 +3,178 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import structlog
 
 from service.domain.faults import Fault, ProviderFaultError
 from service.ports.clock import Clock
+from service.ports.ledger import LedgerUnavailableError
+from service.ports.limits import Outage, Outages
 
 _log = structlog.get_logger()
 
 OPENING = frozenset({Fault.BILLING_EXHAUSTED, Fault.QUOTA_DAILY, Fault.AUTH})
 """The faults that every further call to the same account would meet."""
 
+_PROBE_LOOK_SECONDS = 0.5  # between looks at a probe of another process
+_FRESH_SECONDS = 0.1  # for which all calls go by one look
+
 
 class Circuit:
     """One provider and account. Closed, it lets everybody through; open, nobody; half open, one probe at a time.
 
+    What it knows is where all processes that share the account see it, and no call goes by what is older than a moment.
+
     Args:
+        outages: Where what it knows is kept, by the provider's name.
         open_seconds: How long it stays open, where the provider does not name a later moment.
         probe_seconds: How long others wait for what a probe tells; a refusal comes at once, a picture takes its time.
+        lost_seconds: When a probe counts as lost that has told nothing, as its process died; no call takes so long.
     """
 
-    def __init__(self, *, clock: Clock, open_seconds: float, probe_seconds: float = 120.0) -> None:
+    def __init__(
+        self,
+        provider: str,
+        *,
+        outages: Outages,
+        clock: Clock,
+        open_seconds: float,
+        probe_seconds: float = 120.0,
+        lost_seconds: float = 600.0,
+    ) -> None:
+        self._provider = provider
+        self._outages = outages
         self._clock = clock
         self._open_for = timedelta(seconds=open_seconds)
         self._probe_seconds = probe_seconds
-        self._refusal: ProviderFaultError | None = None
-        self._open_until: datetime | None = None
-        self._probing = False
-        self._told = asyncio.Event()  # by the last probe
+        self._lost_after = timedelta(seconds=lost_seconds)
+        self._outage: Outage | None = None  # as it was seen last
+        self._seen_at = float("-inf")  # as `time.monotonic` tells it
+        self._looking = asyncio.Lock()
+        self._waiting = asyncio.Lock()
+        self._told = asyncio.Event()  # by the last probe of this process
 
-    async def probed(self) -> None:
-        """Wait while a probe is out: what it tells decides about everybody. Not for ever: then `check` refuses."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._probe_seconds):
-                while self._probing:
-                    await self._told.wait()
-
-    def check(self) -> None:
-        """Refuse at once while it is open or its one probe is out.
+    async def check(self) -> None:
+        """Wait while a probe is out, and refuse while it is open: what a probe tells decides about everybody.
 
         Raises:
             ProviderFaultError: the refusal that opened it, with `called` False.
+            LedgerUnavailableError: nobody can tell.
         """
-        if self._refusal is not None and (self._probing or not self._due):
-            raise _repeated(self._refusal)
+        await self._look()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._probe_seconds):
+                while self._probing:
+                    await self._look_again()
+        if self._outage is not None and (self._probing or not self._due):
+            raise _repeated(self._outage)
 
-    @contextmanager
-    def call(self) -> Iterator[None]:
+    @asynccontextmanager
+    async def call(self) -> AsyncIterator[None]:
         """Watch one call, which is the probe if the circuit is half open.
 
         Raises:
             ProviderFaultError: as `check`; and what the call raised.
+            LedgerUnavailableError: as `check`.
         """
-        self.check()
-        probe = self._probing = self._refusal is not None
-        if probe:
-            self._told.clear()
+        probe = await self._enter()
+        closes = False
         try:
             yield
+            closes = True
         except ProviderFaultError as fault:
             if fault.called and fault.fault in OPENING:
-                self._open(fault)
+                await self._open(fault)
             raise
-        else:
-            if probe:
-                self._refusal = None
-                _log.info("provider circuit closed")
         finally:
-            if probe:
-                self._probing = False
-                self._told.set()
+            if probe is not None:
+                await self._told_by(probe, closes=closes)
 
     def state(self) -> Mapping[str, Any]:
         """How it is now: ``circuit`` is closed, open or half_open; not closed, the reason and the code stand beside."""
-        if self._refusal is None:
+        if self._outage is None:
             return {"circuit": "closed"}
         return {
             "circuit": "half_open" if self._due else "open",
-            "circuit_reason": self._refusal.fault.value,
-            "circuit_code": self._refusal.code,
-            "circuit_open_until": self._open_until.isoformat() if self._open_until else None,
+            "circuit_reason": self._outage.fault.value,
+            "circuit_code": self._outage.code,
+            "circuit_open_until": self._outage.open_until.isoformat(),
         }
 
     @property
     def _due(self) -> bool:
-        return self._open_until is not None and self._clock.now() >= self._open_until
+        return self._outage is not None and self._clock.now() >= self._outage.open_until
 
-    def _open(self, fault: ProviderFaultError) -> None:
+    @property
+    def _probing(self) -> bool:
+        lost_at = self._outage.probe_until if self._outage is not None else None
+        return lost_at is not None and self._clock.now() < lost_at
+
+    async def _look(self) -> None:
+        """See what there is, one for all that want to."""
+        async with self._looking:
+            asked_at = time.monotonic()
+            if asked_at - self._seen_at >= _FRESH_SECONDS:
+                self._outage = await self._outages.get(self._provider)
+                self._seen_at = asked_at
+
+    async def _look_again(self) -> None:
+        """Look after a while, or once a probe of this process has told; one waits for all that do."""
+        async with self._waiting:
+            if self._probing:
+                self._told.clear()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_PROBE_LOOK_SECONDS):
+                        await self._told.wait()
+                await self._look()
+
+    async def _enter(self) -> Outage | None:
+        """Pass, as the probe if there is to be one."""
+        while True:
+            await self.check()
+            if (outage := self._outage) is None:
+                return None
+            probe = replace(outage, probe_until=self._clock.now() + self._lost_after)
+            if await self._outages.replace(self._provider, outage, probe):
+                self._outage = probe
+                return probe
+            self._seen_at = float("-inf")  # another process was quicker
+
+    async def _open(self, fault: ProviderFaultError) -> None:
         asked = timedelta(seconds=fault.retry_after_seconds or 0)
-        if self._refusal is None:
+        if self._outage is None:
             _log.error("provider circuit opened", fault=fault.fault.value, code=fault.code)
-        self._refusal = fault
-        self._open_until = self._clock.now() + max(self._open_for, asked)
+        self._outage = Outage(
+            fault=fault.fault,
+            message=fault.message,
+            code=fault.code,
+            http_status=fault.http_status,
+            open_until=self._clock.now() + max(self._open_for, asked),
+        )
+        with suppress(LedgerUnavailableError):  # then the next call finds out again; this fault is what matters
+            await self._outages.put(self._provider, self._outage)
+
+    async def _told_by(self, probe: Outage, *, closes: bool) -> None:
+        """End a probe: the circuit closes, or lets the next one try; or it was opened anew meanwhile."""
+        after = None if closes else replace(probe, probe_until=None)
+        try:
+            if await self._outages.replace(self._provider, probe, after):
+                self._outage = after
+                if closes:
+                    _log.info("provider circuit closed")
+        except LedgerUnavailableError as error:
+            _log.warning("what a probe told is lost, another one will try", error=str(error))
+        finally:
+            self._told.set()
 
 
-def _repeated(refusal: ProviderFaultError) -> ProviderFaultError:
+def _repeated(refusal: Outage) -> ProviderFaultError:
     return ProviderFaultError(
         refusal.fault, refusal.message, code=refusal.code, http_status=refusal.http_status, called=False
     )

@@ -1,7 +1,6 @@
-"""How many calls may be out at a time, and whose turn it is.
+"""Whose turn it is to call a provider, where not all may at a time.
 
-The limit is halved when a provider says "too much" and raised step by step while it does not: additive increase,
-multiplicative decrease (Chiu and Jain, 1989), as TCP does it.
+The limit is halved when a provider says "too much" and raised step by step while it does not.
 """
 
 from __future__ import annotations
@@ -11,16 +10,14 @@ from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import Any
 
 from service.domain.faults import Fault, ProviderFaultError
-from service.ports.clock import Clock
+from service.ports.limits import Limits
 
 SLOWING = frozenset({Fault.RATE_LIMITED, Fault.OVERLOADED})
 """The faults that say that there are too many calls."""
 
-_ROUNDS_TO_THE_MOST = 20  # rounds of successes that raise the limit from nothing to the most
 _SHARE = 8  # one slot in so many is not for bulk; one turn in so many is, whoever else waits
 
 
@@ -43,19 +40,15 @@ class Limiter:
     However low the limit is, a single call so waits for the first call that ends and not for a batch.
 
     Args:
-        most: The limit at first, and the highest that it returns to.
-        window_seconds: After a decrease, further complaints within this time count as the same one: they come from
-            calls that were out already.
+        name: The limit's.
+        most: What it is at first, and the highest that it returns to.
+        limits: Where it is kept.
     """
 
-    def __init__(self, *, most: int, clock: Clock, window_seconds: float = 5.0) -> None:
-        self._most = most
-        self._limit = float(most)
-        self._clock = clock
-        self._window = timedelta(seconds=window_seconds)
-        self._lowered_at: datetime | None = None
+    def __init__(self, name: str, *, most: int, limits: Limits) -> None:
         self._single, self._bulk = _Line(), _Line()
         self._overtaken = 0  # turns in a row that single calls had while one in bulk could have gone
+        self._limit = limits.limit(name, most=most, moved=self._fill)
 
     @asynccontextmanager
     async def slot(self, *, bulk: bool = False) -> AsyncIterator[None]:
@@ -66,30 +59,24 @@ class Limiter:
             yield
         except ProviderFaultError as fault:
             if fault.called and fault.fault in SLOWING:
-                self._lower()
+                self._limit.lower()
             raise
         else:
-            self._raise()
+            self._limit.succeed()
         finally:
             self._leave(line)
 
     def state(self) -> Mapping[str, Any]:
-        """The limit now, the calls that are out, and who waits."""
+        """The limit of all processes now; the calls that are out from this one, and who waits here."""
         return {
-            "concurrency_limit": int(self._limit),
-            "in_flight": self._single.in_flight + self._bulk.in_flight,
+            "concurrency_limit": self._limit.whole,
+            "in_flight": self._out,
             "waiting": sum(not turn.done() for line in (self._single, self._bulk) for turn in line.waiting),
         }
 
-    def _lower(self) -> None:
-        now = self._clock.now()
-        if self._lowered_at is None or now - self._lowered_at >= self._window:
-            self._lowered_at = now
-            self._limit = max(1.0, self._limit / 2)
-
-    def _raise(self) -> None:
-        step = max(1.0, self._most / _ROUNDS_TO_THE_MOST)
-        self._limit = min(float(self._most), self._limit + step / self._limit)
+    @property
+    def _out(self) -> int:
+        return self._single.in_flight + self._bulk.in_flight
 
     async def _enter(self, line: _Line) -> None:
         turn = asyncio.get_running_loop().create_future()
@@ -101,6 +88,7 @@ class Limiter:
             if turn.cancelled():
                 with suppress(ValueError):  # it may have been passed over already
                     line.waiting.remove(turn)
+                self._fill()
             else:
                 self._leave(line)  # the slot came at the same moment
             raise
@@ -113,11 +101,18 @@ class Limiter:
         while (line := self._next()) is not None:
             line.in_flight += 1
             line.waiting.popleft().set_result(None)
+        self._limit.note(out=self._out, wanted=self._wanted())
+
+    def _wanted(self) -> int:
+        """The limit with which nobody would wait, that which is not for bulk included."""
+        bulk = self._bulk.in_flight + len(self._bulk.waiting)
+        not_for_bulk = -(-bulk // (_SHARE - 1)) if bulk > 1 else 0
+        return self._single.in_flight + len(self._single.waiting) + bulk + not_for_bulk
 
     def _next(self) -> _Line | None:
         """Whose turn it is; None when nobody waits who may go."""
-        limit = int(self._limit)
-        if self._single.in_flight + self._bulk.in_flight >= limit:
+        limit = self._limit.allowed
+        if self._out >= limit:
             return None
         bulk_may_go = self._bulk.in_flight < max(1, limit * (_SHARE - 1) // _SHARE) and self._bulk.waits()
         if self._single.waits() and not (bulk_may_go and self._overtaken >= _SHARE - 1):

@@ -35,13 +35,11 @@ class GuardedProvider:
 
         Raises:
             ProviderFaultError: with `called` False while the circuit is open.
+            LedgerUnavailableError: nobody can tell whether it is.
         """
-        await self._circuit.probed()
-        self._circuit.check()  # nobody queues for what is refused anyway
-        async with self._limiter.slot(bulk=bulk), self._provider.admission(bulk=bulk):
-            await self._circuit.probed()
-            with self._circuit.call():
-                yield
+        await self._circuit.check()  # nobody queues for what is refused anyway
+        async with self._limiter.slot(bulk=bulk), self._provider.admission(bulk=bulk), self._circuit.call():
+            yield
 
     async def start(self, task: Task) -> Result | Ticket:
         """Ask the provider behind it."""

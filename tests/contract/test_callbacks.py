@@ -17,6 +17,7 @@ from standardwebhooks.webhooks import Webhook
 from service.callbacks.rewrites import Rewrites
 from service.callbacks.sender import HttpCallbackSender
 from service.callbacks.signing import new_secret
+from service.limits.local import LocalLimits
 from service.net.client import GuardedClient
 from service.net.guard import AddressPolicy, URLGuard
 from service.ports.callbacks import CallbackSender, Message
@@ -51,7 +52,12 @@ async def sending(
         connect_timeout_seconds=1.0,
     )
     sender = HttpCallbackSender(
-        client=client, user_agent="Afterimage/1.2.3", clock=Now(), rewrites=Rewrites(rules), **options
+        client=client,
+        user_agent="Afterimage/1.2.3",
+        clock=Now(),
+        limits=LocalLimits(Now()),
+        rewrites=Rewrites(rules),
+        **options,
     )
     yield sender
     await sender.close()

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
+from service.limits.local import LocalLimits, LocalOutages
 from service.ports.provider import Provider
 from service.providers.circuit import Circuit
 from service.providers.concurrency import Limiter
@@ -30,5 +31,6 @@ class TestGuardedOpenAI(TestOpenAI):
     @asynccontextmanager
     async def made(self) -> AsyncIterator[Provider]:
         async with super().made() as provider:
-            circuit = Circuit(clock=RealClock(), open_seconds=60)
-            yield GuardedProvider(provider, circuit=circuit, limiter=Limiter(most=2, clock=RealClock()))
+            circuit = Circuit("openai", outages=LocalOutages(), clock=RealClock(), open_seconds=60)
+            limiter = Limiter("calls", most=2, limits=LocalLimits(RealClock()))
+            yield GuardedProvider(provider, circuit=circuit, limiter=limiter)

@@ -2,7 +2,9 @@
 
 from alembic import context
 
-from service.ledger import batch_schema
+from service.ledger import batch_schema, limit_schema
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=batch_schema.items.metadata)
+_DECLARED = (batch_schema.items, limit_schema.limits)  # with the tables beside them, in one metadata
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=_DECLARED[0].metadata)
 context.run_migrations()

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import asyncio
 
+from service.bootstrap.capabilities import SystemClock
 from service.callbacks.slots import HostSlots
+from service.limits.local import LocalLimits
 
 
 async def test_a_host_has_so_many_and_other_hosts_have_their_own() -> None:
-    slots = HostSlots(per_host=2)
+    slots = HostSlots(limits=LocalLimits(SystemClock()), per_host=2)
     order: list[str] = []
     release = asyncio.Event()
 
@@ -26,17 +28,17 @@ async def test_a_host_has_so_many_and_other_hosts_have_their_own() -> None:
 
 
 async def test_who_gives_up_leaves_nothing_behind() -> None:
-    slots = HostSlots(per_host=1)
+    slots = HostSlots(limits=LocalLimits(SystemClock()), per_host=1)
     async with slots.slot("a.example"):
         waiting = asyncio.create_task(slots.slot("a.example").__aenter__())
         await asyncio.sleep(0.01)
         waiting.cancel()
         await asyncio.wait([waiting])
-    assert (slots._semaphores, dict(slots._users), slots._moved_at) == ({}, {}, {})
+    assert not slots._hosts
 
 
 async def test_a_full_host_is_stuck_once_nothing_moves() -> None:
-    slots = HostSlots(per_host=1, stuck_seconds=0.05)
+    slots = HostSlots(limits=LocalLimits(SystemClock()), per_host=1, stuck_seconds=0.05)
     async with slots.slot("a.example"):
         assert not slots.stuck("a.example")
         await asyncio.sleep(0.1)
@@ -46,7 +48,7 @@ async def test_a_full_host_is_stuck_once_nothing_moves() -> None:
 
 
 async def test_a_full_host_that_gets_on_is_not_stuck() -> None:
-    slots = HostSlots(per_host=1, stuck_seconds=0.3)
+    slots = HostSlots(limits=LocalLimits(SystemClock()), per_host=1, stuck_seconds=0.3)
 
     async def attempt() -> None:
         async with slots.slot("a.example"):

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from service.domain.faults import Fault, ProviderFaultError
+from service.limits.local import LocalOutages
 from service.providers.circuit import Circuit
 from tests.unit.providers.clocks import HandClock
 
@@ -16,44 +19,51 @@ def clock() -> HandClock:
     return HandClock()
 
 
+def circuit_of(clock: HandClock) -> Circuit:
+    """Who waits for a probe does so for a moment."""
+    return Circuit("openai", outages=LocalOutages(), clock=clock, open_seconds=60, probe_seconds=0.01)
+
+
 @pytest.fixture
 def circuit(clock: HandClock) -> Circuit:
-    return Circuit(clock=clock, open_seconds=60)
+    return circuit_of(clock)
 
 
-def fail(circuit: Circuit, error: BaseException = BILLING) -> None:
-    with pytest.raises(type(error)), circuit.call():
-        raise error
+async def fail(circuit: Circuit, error: BaseException = BILLING) -> None:
+    with pytest.raises(type(error)):
+        async with circuit.call():
+            raise error
 
 
-def refusal(circuit: Circuit) -> ProviderFaultError:
-    with pytest.raises(ProviderFaultError) as raised, circuit.call():
-        pytest.fail("the call was made")
+async def refusal(circuit: Circuit) -> ProviderFaultError:
+    with pytest.raises(ProviderFaultError) as raised:
+        async with circuit.call():
+            pytest.fail("the call was made")
     assert not raised.value.called
     return raised.value
 
 
-def test_closed_it_lets_everybody_through(circuit: Circuit) -> None:
-    with circuit.call(), circuit.call():
+async def test_closed_it_lets_everybody_through(circuit: Circuit) -> None:
+    async with circuit.call(), circuit.call():
         pass
     assert circuit.state() == {"circuit": "closed"}
 
 
 @pytest.mark.parametrize("fault", [Fault.BILLING_EXHAUSTED, Fault.QUOTA_DAILY, Fault.AUTH])
-def test_what_every_call_would_meet_opens_it(circuit: Circuit, fault: Fault) -> None:
-    fail(circuit, ProviderFaultError(fault, "no"))
-    assert refusal(circuit).fault is fault
+async def test_what_every_call_would_meet_opens_it(circuit: Circuit, fault: Fault) -> None:
+    await fail(circuit, ProviderFaultError(fault, "no"))
+    assert (await refusal(circuit)).fault is fault
 
 
 @pytest.mark.parametrize("fault", sorted(set(Fault) - {Fault.BILLING_EXHAUSTED, Fault.QUOTA_DAILY, Fault.AUTH}))
-def test_nothing_else_opens_it(circuit: Circuit, fault: Fault) -> None:
-    fail(circuit, ProviderFaultError(fault, "no"))
+async def test_nothing_else_opens_it(circuit: Circuit, fault: Fault) -> None:
+    await fail(circuit, ProviderFaultError(fault, "no"))
     assert circuit.state() == {"circuit": "closed"}
 
 
-def test_open_it_repeats_the_refusal_without_the_request(circuit: Circuit) -> None:
-    fail(circuit)
-    repeated = refusal(circuit)
+async def test_open_it_repeats_the_refusal_without_the_request(circuit: Circuit) -> None:
+    await fail(circuit)
+    repeated = await refusal(circuit)
     assert (repeated.fault, repeated.code, repeated.message) == (BILLING.fault, BILLING.code, BILLING.message)
     assert repeated.request_id is None
     assert circuit.state() == {
@@ -64,78 +74,89 @@ def test_open_it_repeats_the_refusal_without_the_request(circuit: Circuit) -> No
     }
 
 
-def test_its_own_refusals_do_not_keep_it_open(circuit: Circuit, clock: HandClock) -> None:
-    fail(circuit)
+async def test_its_own_refusals_do_not_keep_it_open(circuit: Circuit, clock: HandClock) -> None:
+    await fail(circuit)
     clock.forward(59)
-    fail(circuit, refusal(circuit))
+    await fail(circuit, await refusal(circuit))
     clock.forward(1)
-    circuit.check()
+    await circuit.check()
 
 
-def test_half_open_it_lets_one_probe_through(circuit: Circuit, clock: HandClock) -> None:
-    fail(circuit)
+async def test_half_open_it_lets_one_probe_through(circuit: Circuit, clock: HandClock) -> None:
+    await fail(circuit)
     clock.forward(60)
     assert circuit.state()["circuit"] == "half_open"
-    with circuit.call():
-        refusal(circuit)
+    async with circuit.call():
+        await refusal(circuit)
         with pytest.raises(ProviderFaultError):
-            circuit.check()
+            await circuit.check()
 
 
-def test_a_probe_that_succeeds_closes_it(circuit: Circuit, clock: HandClock) -> None:
-    fail(circuit)
+async def test_a_probe_that_succeeds_closes_it(circuit: Circuit, clock: HandClock) -> None:
+    await fail(circuit)
     clock.forward(60)
-    with circuit.call():
+    async with circuit.call():
         pass
     assert circuit.state() == {"circuit": "closed"}
-    with circuit.call(), circuit.call():
+    async with circuit.call(), circuit.call():
         pass
 
 
-def test_a_probe_that_is_refused_opens_it_anew(circuit: Circuit, clock: HandClock) -> None:
-    fail(circuit)
+async def test_a_probe_that_is_refused_opens_it_anew(circuit: Circuit, clock: HandClock) -> None:
+    await fail(circuit)
     clock.forward(60)
-    fail(circuit)
+    await fail(circuit)
     clock.forward(59)
-    refusal(circuit)
+    await refusal(circuit)
     clock.forward(1)
-    circuit.check()
+    await circuit.check()
 
 
 @pytest.mark.parametrize("ending", [ProviderFaultError(Fault.OVERLOADED, "busy"), KeyboardInterrupt()])
-def test_a_probe_that_tells_nothing_gives_its_place_to_the_next(
+async def test_a_probe_that_tells_nothing_gives_its_place_to_the_next(
     circuit: Circuit, clock: HandClock, ending: BaseException
 ) -> None:
-    fail(circuit)
+    await fail(circuit)
     clock.forward(60)
-    fail(circuit, ending)
+    await fail(circuit, ending)
     assert circuit.state()["circuit"] == "half_open"
-    with circuit.call():
+    async with circuit.call():
         pass
     assert circuit.state() == {"circuit": "closed"}
 
 
-def test_the_success_of_a_call_from_before_does_not_close_it(circuit: Circuit) -> None:
-    with circuit.call():
-        fail(circuit)
-    refusal(circuit)
+async def test_the_success_of_a_call_from_before_does_not_close_it(circuit: Circuit) -> None:
+    async with circuit.call():
+        await fail(circuit)
+    await refusal(circuit)
 
 
-def test_a_quota_keeps_it_open_until_its_reset(circuit: Circuit, clock: HandClock) -> None:
-    fail(circuit, ProviderFaultError(Fault.QUOTA_DAILY, "tomorrow", retry_after_seconds=3600))
+async def test_a_quota_keeps_it_open_until_its_reset(circuit: Circuit, clock: HandClock) -> None:
+    await fail(circuit, ProviderFaultError(Fault.QUOTA_DAILY, "tomorrow", retry_after_seconds=3600))
     clock.forward(3599)
-    refusal(circuit)
+    await refusal(circuit)
     clock.forward(1)
-    circuit.check()
+    await circuit.check()
 
 
-async def test_nobody_waits_for_a_probe_for_ever(clock: HandClock) -> None:
-    circuit = Circuit(clock=clock, open_seconds=60, probe_seconds=0.01)
-    with pytest.raises(ProviderFaultError), circuit.call():
-        raise ProviderFaultError(Fault.AUTH, "no")
+async def test_who_waits_for_a_probe_goes_by_what_it_tells(clock: HandClock) -> None:
+    circuit = Circuit("openai", outages=LocalOutages(), clock=clock, open_seconds=60)
+    await fail(circuit)
     clock.forward(60)
-    with circuit.call():
-        await circuit.probed()
-        with pytest.raises(ProviderFaultError):
-            circuit.check()
-    circuit.check()
+    async with circuit.call():
+        waiting = [asyncio.create_task(circuit.check()) for _ in range(3)]
+        await asyncio.sleep(0.01)
+        assert not any(task.done() for task in waiting)
+    await asyncio.wait_for(asyncio.gather(*waiting), 10)
+
+
+async def test_a_probe_that_tells_nothing_for_long_counts_as_lost(circuit: Circuit, clock: HandClock) -> None:
+    await fail(circuit)
+    clock.forward(60)
+    async with circuit.call():
+        clock.forward(599)
+        await refusal(circuit)
+        clock.forward(1)
+        async with circuit.call():
+            pass
+        assert circuit.state() == {"circuit": "closed"}

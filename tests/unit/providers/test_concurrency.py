@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from service.domain.faults import Fault, ProviderFaultError
+from service.limits.local import LocalLimits
 from service.providers.concurrency import Limiter
 from tests.unit.providers.clocks import HandClock
 
@@ -15,7 +16,7 @@ def clock() -> HandClock:
 
 
 def limiter(clock: HandClock, most: int = 8) -> Limiter:
-    return Limiter(most=most, clock=clock, window_seconds=5)
+    return Limiter("calls", most=most, limits=LocalLimits(clock))
 
 
 class Calls:

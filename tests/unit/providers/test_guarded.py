@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from service.domain.faults import Fault, ProviderFaultError
+from service.limits.local import LocalLimits, LocalOutages
 from service.ports.provider import Ticket
 from service.providers.circuit import Circuit
 from service.providers.concurrency import Limiter
@@ -32,8 +33,9 @@ def clock() -> HandClock:
 @pytest.fixture
 async def provider(server: ImagesServer, clock: HandClock):
     openai = OpenAIProvider(api_key="sk-test", base_url=server.url, models=("gpt-image-2",), prices=Prices.load())
-    circuit = Circuit(clock=clock, open_seconds=60)
-    guarded = GuardedProvider(openai, circuit=circuit, limiter=Limiter(most=4, clock=clock))
+    circuit = Circuit("openai", outages=LocalOutages(), clock=clock, open_seconds=60)
+    limiter = Limiter("calls", most=4, limits=LocalLimits(clock))
+    guarded = GuardedProvider(openai, circuit=circuit, limiter=limiter)
     yield guarded
     await guarded.close()
 

@@ -1,0 +1,81 @@
+"""What holds for the one process there is, in its memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from service.domain.limits import COMPLAINT_SECONDS, lowered, raised
+from service.ports.clock import Clock
+from service.ports.limits import Outage
+
+
+class LocalLimits:
+    """Implements `service.ports.limits.Limits` for one process."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def limit(self, name: str, *, most: int, moved: Callable[[], None]) -> LocalLimit:
+        """A limit of its own; nobody else moves it."""
+        del name, moved
+        return LocalLimit(most=most, clock=self._clock)
+
+
+class LocalLimit:
+    """Implements `service.ports.limits.Limit`."""
+
+    def __init__(self, *, most: int, clock: Clock) -> None:
+        self._most = most
+        self._level = float(most)
+        self._clock = clock
+        self._lowered_at: datetime | None = None
+
+    @property
+    def allowed(self) -> int:
+        """All of it."""
+        return int(self._level)
+
+    @property
+    def whole(self) -> int:
+        """How many may be out."""
+        return int(self._level)
+
+    def note(self, *, out: int, wanted: int) -> None:
+        """Nobody else asks for it."""
+
+    def lower(self) -> None:
+        """Halve it."""
+        now = self._clock.now()
+        if self._lowered_at is None or now - self._lowered_at >= timedelta(seconds=COMPLAINT_SECONDS):
+            self._lowered_at = now
+            self._level = lowered(self._level)
+
+    def succeed(self) -> None:
+        """Raise it by a part of a step."""
+        self._level = raised(self._level, most=self._most)
+
+
+class LocalOutages:
+    """Implements `service.ports.limits.Outages`."""
+
+    def __init__(self) -> None:
+        self._outages: dict[str, Outage] = {}
+
+    async def get(self, provider: str) -> Outage | None:
+        """The outage, if there is one."""
+        return self._outages.get(provider)
+
+    async def put(self, provider: str, outage: Outage) -> None:
+        """Begin an outage."""
+        self._outages[provider] = outage
+
+    async def replace(self, provider: str, known: Outage, new: Outage | None) -> bool:
+        """Change an outage, or end it."""
+        if self._outages.get(provider) != known:
+            return False
+        if new is None:
+            del self._outages[provider]
+        else:
+            self._outages[provider] = new
+        return True

@@ -1,0 +1,86 @@
+"""What every limit is put through: a user of it that counts what it has out, and processes that share one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime
+
+import pytest
+
+from service.ledger.limits import SqlLimits
+from service.ledger.postgres import PostgresDatabase
+from service.limits.fleet import FleetLimits
+from service.limits.local import LocalLimits
+from service.ports.limits import Limits
+
+LEASE_SECONDS = 3.0
+
+
+class RealClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+class User:
+    """Has as many out as it may and wants, and never gives one back of itself."""
+
+    def __init__(self, limits: Limits, *, name: str = "calls", most: int) -> None:
+        self.out = 0
+        self._waiting = 0
+        self._moved = asyncio.Event()
+        self.limit = limits.limit(name, most=most, moved=self._fill)
+
+    def begin(self, count: int) -> None:
+        """Want so many more."""
+        self._waiting += count
+        self._fill()
+
+    def end(self, count: int) -> None:
+        """Let so many end that are out."""
+        self.out -= count
+        self._fill()
+
+    async def out_are(self, count: int) -> None:
+        """Until so many are out."""
+        async with asyncio.timeout(30):
+            while self.out != count:
+                self._moved.clear()
+                await self._moved.wait()
+
+    def _fill(self) -> None:
+        while self._waiting and self.out < self.limit.allowed:
+            self._waiting -= 1
+            self.out += 1
+        self._moved.set()
+        self.limit.note(out=self.out, wanted=self.out + self._waiting)
+
+
+@asynccontextmanager
+async def process(url: str, holder: str, *, lease_seconds: float = LEASE_SECONDS) -> AsyncIterator[FleetLimits]:
+    """The limits of a fleet as one of its processes has them, with connections of its own."""
+    database = PostgresDatabase(url, connections=2)
+    try:
+        async with FleetLimits(SqlLimits(database), holder=holder, lease_seconds=lease_seconds) as limits:
+            yield limits
+    finally:
+        await database.close()
+
+
+class LimitSuite:
+    """Tests that inherit this run on every kind of limits."""
+
+    @pytest.fixture(params=["local", "fleet"])
+    async def limits(self, request: pytest.FixtureRequest) -> AsyncIterator[Limits]:
+        if request.param == "local":
+            yield LocalLimits(RealClock())
+        else:
+            url = await asyncio.to_thread(request.getfixturevalue, "postgres_url")
+            async with process(url, "one") as limits:
+                yield limits
+
+
+def processes(url: str, count: int) -> list[AbstractAsyncContextManager[FleetLimits]]:
+    """As many processes at one database."""
+    return [process(url, f"process {number}") for number in range(count)]
