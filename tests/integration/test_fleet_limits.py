@@ -1,0 +1,46 @@
+"""What all processes of a fleet may do together, seen by those they do it to."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from tests.integration.scene import Scene, encoded, fleet_scene, picture
+from tests.servers.openai_images import Reply
+
+
+async def all_ended(at: Scene, count: int) -> list[str]:
+    """Where the outputs of so many jobs come from."""
+    ids = [(await at.submit(image_base64=encoded(picture(20 + number, 10)))).json()["id"] for number in range(count)]
+    jobs = await asyncio.gather(*map(at.ended, ids))
+    return [job["output"]["source"] for job in jobs]
+
+
+async def test_no_more_calls_are_out_from_all_workers_than_one_limit_allows(
+    tmp_path: Path, empty_postgres_url: str
+) -> None:
+    async with fleet_scene(tmp_path, empty_postgres_url, workers=2, AFTERIMAGE_PROVIDER_CONCURRENCY="3") as it:
+        it.images.script(always=Reply(delay_seconds=0.3))
+        assert await all_ended(it, 24) == ["provider"] * 24
+        assert it.images.most_in_flight == 3
+
+
+async def test_a_killed_worker_keeps_no_part_of_the_limit(tmp_path: Path, empty_postgres_url: str) -> None:
+    async with fleet_scene(tmp_path, empty_postgres_url, workers=2, AFTERIMAGE_PROVIDER_CONCURRENCY="2") as it:
+        it.images.script(always=Reply(delay_seconds=0.3))
+        ended = asyncio.create_task(all_ended(it, 16))
+        async with asyncio.timeout(30):
+            while len(it.images.calls) < 4:
+                await asyncio.sleep(0.02)
+        await it.workers[0].kill9()
+        assert await ended == ["provider"] * 16
+
+
+async def test_an_account_without_money_is_not_asked_by_the_other_worker(
+    tmp_path: Path, empty_postgres_url: str
+) -> None:
+    async with fleet_scene(tmp_path, empty_postgres_url, workers=2, AFTERIMAGE_PROVIDER_CONCURRENCY="1") as it:
+        it.images.script(always="billing_hard_limit")
+        assert await all_ended(it, 1) == ["fallback"]
+        assert await all_ended(it, 16) == ["fallback"] * 16
+        assert len(it.images.calls) == 1
