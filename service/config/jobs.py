@@ -20,7 +20,7 @@ class JobSettings(Group):
     title: ClassVar[str] = "Jobs"
 
     worker_concurrency: Annotated[
-        int, Field(ge=1, le=10_000, description="Jobs that run at a time.", examples=["1000"])
+        int, Field(ge=1, le=10_000, description="Jobs that run at a time, in each process.", examples=["1000"])
     ] = 64
     batch_concurrency: Annotated[
         int,
@@ -36,7 +36,7 @@ class JobSettings(Group):
         Field(ge=1, le=10_000, description="The most that a batch gets, whatever its request says.", examples=["200"]),
     ] = 100
     delivery_concurrency: Annotated[
-        int, Field(ge=1, le=10_000, description="Callbacks that are sent at a time.", examples=["200"])
+        int, Field(ge=1, le=10_000, description="Callbacks that are sent at a time, by each process.", examples=["200"])
     ] = 64
     max_queued_jobs: Annotated[
         int,

@@ -70,7 +70,8 @@ class ProviderSettings(Group):
         Field(
             ge=1,
             le=10_000,
-            description="Calls to one provider at a time. Lowered by itself while the provider limits the rate.",
+            description="Calls to one provider at a time, from all processes on one database together. Lowered by "
+            "itself while the provider limits the rate.",
             examples=["16"],
         ),
     ] = 64

@@ -23,10 +23,12 @@ _TURN_SECONDS = 10  # for which the same process comes first where a limit canno
 _FORGOTTEN = timedelta(hours=1)
 _COMPLAINT = timedelta(seconds=COMPLAINT_SECONDS)
 
-# One at a time settles a limit, in one order, so that no two wait for each other. What a crash of the server loses of
-# these writes is told anew with the next beat, so nobody waits for its disk.
+# One at a time settles a limit, in one order, so that no two wait for each other; who is stopped meanwhile must not
+# stop the others. What a crash of the server loses of these writes is told anew with the next beat, so nobody waits
+# for its disk.
 _BEGIN = text(
-    "SELECT max(set_config('synchronous_commit', 'off', true)), max(pg_advisory_xact_lock(key)::text),"
+    "SELECT max(set_config('synchronous_commit', 'off', true)),"
+    " max(set_config('idle_in_transaction_session_timeout', '3s', true)), max(pg_advisory_xact_lock(key)::text),"
     " (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now"
     " FROM (SELECT DISTINCT hashtextextended(name, 0) AS key FROM unnest(CAST(:names AS text[])) AS name ORDER BY key)"
     " AS keys"

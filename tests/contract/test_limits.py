@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
@@ -10,10 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from service.callbacks.slots import HostSlots
 from service.domain.limits import raised
 from service.limits.fleet import FleetLimits
 from service.ports.limits import Limits
+from service.providers.concurrency import Limiter
 from tests.contract.limit_suite import LimitSuite, User, process, processes
+from tests.contract.racing import gate, waiting
 from tests.servers.postgres import PostgresServer
 from tests.servers.processes import ChildProcess
 
@@ -21,6 +25,25 @@ from tests.servers.processes import ChildProcess
 async def until_limit_is(user: User, whole: int) -> None:
     async with asyncio.timeout(30):
         while user.limit.whole != whole:
+            await asyncio.sleep(0.02)
+
+
+class Attempts:
+    """Counts those that run at the same time."""
+
+    def __init__(self) -> None:
+        self.done = self.most_at_once = self._running = 0
+
+    @contextlib.asynccontextmanager
+    async def counted(self) -> AsyncIterator[None]:
+        self._running += 1
+        self.most_at_once = max(self.most_at_once, self._running)
+        yield
+        self._running -= 1
+        self.done += 1
+
+    async def attempt(self, slots: HostSlots, host: str) -> None:
+        async with slots.slot(host), self.counted():
             await asyncio.sleep(0.02)
 
 
@@ -141,6 +164,36 @@ class TestSharing:
         await asyncio.sleep(1.5)  # nothing can come free in any number of beats
         assert (first.out, second.out) == (0, 4)
 
+    async def test_so_many_attempts_go_to_one_receiver_from_all_of_them(self, fleet: Sequence[FleetLimits]) -> None:
+        senders = [HostSlots(per_host=3, limits=limits) for limits in fleet]
+        order = Attempts()
+        async with asyncio.timeout(60):
+            await asyncio.gather(*(order.attempt(slots, "a.example") for slots in senders for _ in range(12)))
+        assert (order.done, order.most_at_once) == (36, 3)
+
+    async def test_a_receiver_is_stuck_for_all_where_one_has_all_attempts(self, fleet: Sequence[FleetLimits]) -> None:
+        first, second = (HostSlots(per_host=1, limits=limits, stuck_seconds=0.2) for limits in fleet[:2])
+        async with first.slot("a.example"):
+            waits = asyncio.create_task(Attempts().attempt(second, "a.example"))
+            async with asyncio.timeout(30):
+                while not second.stuck("a.example"):
+                    await asyncio.sleep(0.02)
+            assert not second.stuck("b.example")
+        await asyncio.wait_for(waits, 30)
+
+    async def test_calls_in_bulk_go_out_at_once_while_there_is_room(self, fleet: Sequence[FleetLimits]) -> None:
+        limiter = Limiter("calls", most=64, limits=fleet[0])
+        order, all_out = Attempts(), asyncio.Barrier(8)
+
+        async def call() -> None:
+            async with limiter.slot(bulk=True), order.counted():
+                await all_out.wait()
+
+        async with asyncio.timeout(30):
+            for _ in range(3):
+                await asyncio.gather(*(call() for _ in range(8)))
+        assert order.most_at_once == 8
+
     async def test_what_a_process_leaves_behind_in_order_is_free_at_once(
         self, fleet: Sequence[FleetLimits], postgres_url: str
     ) -> None:
@@ -188,6 +241,17 @@ class TestTrouble:
             async with asyncio.timeout(30):
                 while user.limit.allowed == 3:  # the two of them share now
                     await asyncio.sleep(0.02)
+
+    async def test_a_process_that_is_stopped_while_it_settles_does_not_stop_the_others(
+        self, holder: ChildProcess, postgres_url: str
+    ) -> None:
+        with gate(postgres_url, "LOCK TABLE shares"):
+            await waiting(postgres_url, 1)
+            holder.signal_family(signal.SIGSTOP)
+        async with process(postgres_url, "other") as limits:
+            user = User(limits, most=3)
+            user.begin(3)
+            await user.out_are(3)
 
     async def test_nothing_goes_out_while_the_database_is_away_for_longer_than_a_lease(
         self, postgres: PostgresServer, postgres_url: str
