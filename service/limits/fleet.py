@@ -113,7 +113,7 @@ class FleetLimits:
                 self.ask(limit)
             raise
         for limit, claim, grant in zip(limits, claims, grants, strict=True):
-            if not grant.held and not limit.wanted:
+            if not claim.wanted and not limit.wanted:
                 del self._in_use[limit.name]
             limit.take(claim, grant, until=asked_at + self._lease_seconds)
 
@@ -187,5 +187,5 @@ class FleetLimit:
     def take(self, claim: Claim, grant: Grant, *, until: float) -> None:
         """Use what was granted."""
         self._allowed, self._held, self._level, self._until = grant.allowed, grant.held, grant.level, until
-        self._short = self._short or grant.allowed < claim.wanted
+        self._short = grant.allowed < claim.wanted
         self.moved()

@@ -114,7 +114,7 @@ class Limiter:
         limit = self._limit.allowed
         if self._out >= limit:
             return None
-        bulk_may_go = self._bulk.in_flight < max(1, limit * (_SHARE - 1) // _SHARE) and self._bulk.waits()
+        bulk_may_go = self._bulk.in_flight < self._for_bulk(limit) and self._bulk.waits()
         if self._single.waits() and not (bulk_may_go and self._overtaken >= _SHARE - 1):
             self._overtaken = self._overtaken + 1 if bulk_may_go else 0
             return self._single
@@ -122,3 +122,9 @@ class Limiter:
             self._overtaken = 0
             return self._bulk
         return None
+
+    def _for_bulk(self, limit: int) -> int:
+        """What bulk may have; all of a small part of a larger limit, or many workers would leave half of it unused."""
+        if limit < min(_SHARE, self._limit.whole):
+            return limit
+        return max(1, limit * (_SHARE - 1) // _SHARE)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -34,7 +33,7 @@ class Attempts:
     def __init__(self) -> None:
         self.done = self.most_at_once = self._running = 0
 
-    @contextlib.asynccontextmanager
+    @asynccontextmanager
     async def counted(self) -> AsyncIterator[None]:
         self._running += 1
         self.most_at_once = max(self.most_at_once, self._running)
@@ -42,8 +41,8 @@ class Attempts:
         self._running -= 1
         self.done += 1
 
-    async def attempt(self, slots: HostSlots, host: str) -> None:
-        async with slots.slot(host), self.counted():
+    async def attempt(self, slot: AbstractAsyncContextManager[None]) -> None:
+        async with slot, self.counted():
             await asyncio.sleep(0.02)
 
 
@@ -168,13 +167,13 @@ class TestSharing:
         senders = [HostSlots(per_host=3, limits=limits) for limits in fleet]
         order = Attempts()
         async with asyncio.timeout(60):
-            await asyncio.gather(*(order.attempt(slots, "a.example") for slots in senders for _ in range(12)))
+            await asyncio.gather(*(order.attempt(slots.slot("a.example")) for slots in senders for _ in range(12)))
         assert (order.done, order.most_at_once) == (36, 3)
 
     async def test_a_receiver_is_stuck_for_all_where_one_has_all_attempts(self, fleet: Sequence[FleetLimits]) -> None:
         first, second = (HostSlots(per_host=1, limits=limits, stuck_seconds=0.2) for limits in fleet[:2])
         async with first.slot("a.example"):
-            waits = asyncio.create_task(Attempts().attempt(second, "a.example"))
+            waits = asyncio.create_task(Attempts().attempt(second.slot("a.example")))
             async with asyncio.timeout(30):
                 while not second.stuck("a.example"):
                     await asyncio.sleep(0.02)
@@ -193,6 +192,29 @@ class TestSharing:
             for _ in range(3):
                 await asyncio.gather(*(call() for _ in range(8)))
         assert order.most_at_once == 8
+
+    async def test_bulk_leaves_nothing_unused_of_many_small_parts(self, fleet: Sequence[FleetLimits]) -> None:
+        limiters = [Limiter("calls", most=6, limits=limits) for limits in fleet]
+        order, all_out = Attempts(), asyncio.Barrier(6)
+
+        async def call(limiter: Limiter) -> None:
+            async with limiter.slot(bulk=True), order.counted():
+                await all_out.wait()
+
+        async with asyncio.timeout(30):
+            await asyncio.gather(*(call(limiter) for limiter in limiters for _ in range(2)))
+        assert order.most_at_once == 6
+
+    async def test_who_gave_up_while_there_was_not_enough_asks_again(self, fleet: Sequence[FleetLimits]) -> None:
+        first, second = (Limiter("calls", most=1, limits=limits) for limits in fleet[:2])
+        async with first.slot():
+            waits = asyncio.create_task(Attempts().attempt(second.slot()))
+            await asyncio.sleep(0.2)  # it has been told that there is nothing
+            waits.cancel()
+            await asyncio.wait([waits])
+            await asyncio.sleep(1.5)
+        async with asyncio.timeout(30):
+            await Attempts().attempt(second.slot())
 
     async def test_what_a_process_leaves_behind_in_order_is_free_at_once(
         self, fleet: Sequence[FleetLimits], postgres_url: str
