@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
@@ -12,12 +12,14 @@ import pytest
 from service.engine.queue_schema import migrate_queue
 from service.ledger.migration import migrate_postgres
 from tests.integration.scene import Engine, OpenScene, Scene, fleet_scene, scene
+from tests.servers.fleet import Fleet, Service
 from tests.servers.postgres import PostgresServer
 from tests.servers.service import RunningService
 
 _CONFIGURATION = ("AFTERIMAGE_", "OPENAI_", "COS_", "R2_", "AWS_")
 
 StartService = Callable[..., Awaitable[RunningService]]
+MakeService = Callable[[Path, Mapping[str, str]], Service]
 
 
 def pytest_configure() -> None:
@@ -25,6 +27,28 @@ def pytest_configure() -> None:
     for name in [name for name in os.environ if name.upper().startswith(_CONFIGURATION)]:
         del os.environ[name]
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--engine``: which engines the tests that know them are run on."""
+    says = "run what knows engines on this one alone, or all of it on both; else all is run embedded, most on Postgres"
+    parser.addoption("--engine", choices=[*Engine, "both"], help=says)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is not to be run on an engine."""
+    wanted: str | None = config.getoption("engine")
+    left_out = [item for item in items if not _is_wanted(item, wanted)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
+def _is_wanted(item: pytest.Item, wanted: str | None) -> bool:
+    callspec = getattr(item, "callspec", None)
+    engines = [value for value in callspec.params.values() if isinstance(value, Engine)] if callspec else []
+    if wanted is None:
+        return Engine.POSTGRES not in engines or item.get_closest_marker("one_engine") is None
+    return not engines or wanted in {*engines, "both"}
 
 
 @pytest.fixture
@@ -91,6 +115,23 @@ def open_scene(request: pytest.FixtureRequest) -> OpenScene:
         template: str = request.getfixturevalue("fleet_template")
         return _fleet_scenes(postgres, template)
     return _scene
+
+
+@pytest.fixture
+def fleet_url(postgres: PostgresServer, fleet_template: str) -> Iterator[str]:
+    """A database of the test's own, with all that processes which share it need."""
+    name = postgres.create_database(template=fleet_template)
+    yield postgres.url(name)
+    postgres.drop_database(name)
+
+
+@pytest.fixture(params=list(Engine))
+def make_service(request: pytest.FixtureRequest) -> MakeService:
+    """Makes one process that accepts and works, in a folder and with variables, on either engine."""
+    if request.param is Engine.POSTGRES:
+        url: str = request.getfixturevalue("fleet_url")
+        return lambda folder, env: Fleet(folder, url, env).front(with_worker=True)
+    return RunningService
 
 
 def _scene(folder: Path, /, *, workers: int = 1, **env: str) -> AbstractAsyncContextManager[Scene]:

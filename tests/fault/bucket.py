@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from standardwebhooks.webhooks import Webhook
 from tests.fault.bucket_verdict import BucketEvidence
 from tests.fault.peers import new_secret
 from tests.pictures.bucket import Entry
+from tests.servers.fleet import Service
 from tests.servers.images_replies import Reply
 from tests.servers.openai_images import ImagesServer
 from tests.servers.receiver import Receiver
@@ -41,10 +42,20 @@ class BucketRun:
 
     Args:
         folder: Where the service keeps its data.
+        make_service: Makes it from its folder and its variables.
         seed: Makes the moments of the kills repeatable, as far as time is.
     """
 
-    def __init__(self, folder: Path, entries: Sequence[Entry], *, concurrency: int = 16, seed: int = 1) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        entries: Sequence[Entry],
+        *,
+        make_service: Callable[[Path, Mapping[str, str]], Service] = RunningService,
+        concurrency: int = 16,
+        seed: int = 1,
+    ) -> None:
+        self._make_service = make_service
         self._entries = entries
         self._concurrency = concurrency
         self._random = random.Random(seed)  # noqa: S311 - no secret
@@ -81,16 +92,16 @@ class BucketRun:
             )
         return BucketOutcome(evidence=evidence, seconds=time.monotonic() - started)
 
-    def _service(self, kills: int) -> RunningService:
+    def _service(self, kills: int) -> Service:
         environment = {
             "AFTERIMAGE_RETRY_INTERRUPTED": str(kills),  # the slowest picture may be out at every kill
             "OPENAI_API_KEY": "sk-test",
             "OPENAI_BASE_URL": self._images.url,
             "AFTERIMAGE_SIGNING_SECRETS": self._secret,
         }
-        return RunningService(self._folder, variables_of(self._store) | environment | _UNMEASURED)
+        return self._make_service(self._folder, variables_of(self._store) | environment | _UNMEASURED)
 
-    async def _submit(self, service: RunningService) -> str:
+    async def _submit(self, service: Service) -> str:
         body = {"prompt": "Make it orange", "concurrency": self._concurrency}
         headers = {"callbackUrl": f"{self._receiver.url}/callback"}
         async with service.client() as client:
@@ -98,7 +109,7 @@ class BucketRun:
         assert answer.status_code == httpx.codes.ACCEPTED, answer.text
         return str(answer.json()["job_id"])
 
-    async def _until(self, service: RunningService, job_id: str, *, part: float) -> None:
+    async def _until(self, service: Service, job_id: str, *, part: float) -> None:
         """Wait until that part of the objects is done."""
         async with asyncio.timeout(_LONGEST_SECONDS), service.client() as client:
             while True:
@@ -108,7 +119,7 @@ class BucketRun:
                     return
                 await asyncio.sleep(0.02)
 
-    async def _kill(self, service: RunningService) -> None:
+    async def _kill(self, service: Service) -> None:
         await asyncio.sleep(self._random.uniform(0, 0.2))
         await service.kill9()
         await asyncio.sleep(0.2)  # what the dead process had sent is still read by its peers

@@ -8,7 +8,7 @@ import random
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +18,15 @@ import httpx
 
 from tests.fault.peers import Surroundings
 from tests.fault.verdict import Evidence
+from tests.servers.fleet import Fleet, Service
 from tests.servers.plain_http import Connection
 from tests.servers.service import RunningService
 
 _CLIENTS = 4
 _OUTSTANDING = 12  # accepted and not yet called back: enough that every moment of a job is met
+_MISSED = 40  # more of them, which wait until it is noticed that who had them in work is dead
 _RETRY_SCHEDULE = ",".join(["1"] * 20)
-_SETTLE_SECONDS = 60.0
+_SETTLE_SECONDS = 90.0
 _UNMEASURED = {"COVERAGE_PROCESS_CONFIG": ""}  # a killed process saves no coverage, it would only start later
 _OUTPUT = re.compile(r"(job_[0-9a-f]{32})/[^/]*_modified\.[a-z]+$")
 
@@ -55,10 +57,13 @@ class KillRun:
 
     Args:
         folder: Where the service keeps its data.
+        url: A Postgres database for the service and another worker, which is not killed; without one the service is
+            alone with its embedded defaults.
         seed: Makes the choice of moments repeatable, as far as time is.
     """
 
-    def __init__(self, folder: Path, *, seed: int) -> None:
+    def __init__(self, folder: Path, *, url: str | None = None, seed: int) -> None:
+        self._url = url
         self._around = Surroundings(provider_seconds=(0.05, 0.3), receiver_seconds=(0, 0.03))
         self._moments = self._around.moments
         self._provider = self._around.provider
@@ -69,13 +74,15 @@ class KillRun:
         self._calls_when_stored: dict[str, Counter[str]] = {}
         self._kills: Counter[str] = Counter()
         self._posting = True
+        self._outstanding = _OUTSTANDING + (0 if url is None else _MISSED)
 
     async def run(self, kills: int) -> Outcome:
         """Kill `kills` times, let everything settle, and tell what was seen."""
         started = time.monotonic()
         async with self._around:
-            environment = self._around.environment(retry_schedule=_RETRY_SCHEDULE)
-            service = RunningService(self._folder, environment | _UNMEASURED)
+            service, *others = self._processes()
+            for other in others:
+                await other.start()
             clients = [asyncio.create_task(self._post_jobs(service)) for _ in range(_CLIENTS)]
             try:
                 for _ in range(kills):
@@ -88,7 +95,8 @@ class KillRun:
             finally:
                 for client in clients:
                     client.cancel()
-                await service.end()
+                for process in (service, *others):
+                    await process.end()
         evidence = Evidence(
             jobs=self._jobs,
             calls=self._provider.calls,
@@ -102,10 +110,18 @@ class KillRun:
         )
         return Outcome(kills=self._kills, evidence=evidence, seconds=time.monotonic() - started)
 
-    async def _post_jobs(self, service: RunningService) -> None:
+    def _processes(self) -> Sequence[Service]:
+        """The one that is killed first."""
+        environment = self._around.environment(retry_schedule=_RETRY_SCHEDULE) | _UNMEASURED
+        if self._url is None:
+            return [RunningService(self._folder, environment)]
+        fleet = Fleet(self._folder, self._url, environment | {"AFTERIMAGE_WORKER_CONCURRENCY": "4"})
+        return [fleet.front(with_worker=True), fleet.worker()]
+
+    async def _post_jobs(self, service: Service) -> None:
         connection = Connection(service.url)
         while self._posting:
-            if len(self._jobs) - len(self._receiver.callbacks) >= _OUTSTANDING:
+            if len(self._jobs) - len(self._receiver.callbacks) >= self._outstanding:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._moments.next("delivered"), 1)
                 continue
@@ -129,7 +145,7 @@ class KillRun:
                 raise AssertionError(f"{status} {answer.decode()}")
             await asyncio.sleep(0.1)
 
-    async def _kill_once(self, service: RunningService) -> None:
+    async def _kill_once(self, service: Service) -> None:
         name = self._random.choice(list(_TRIGGERS))
         moment, within_seconds = _TRIGGERS[name]
         service.spawn()
@@ -153,7 +169,7 @@ class KillRun:
                     await self._moments.next("delivered")
         await asyncio.sleep(1.5)  # longer than the retry schedule: a repeated callback would show by now
 
-    async def _documents(self, service: RunningService) -> dict[str, dict[str, Any]]:
+    async def _documents(self, service: Service) -> dict[str, dict[str, Any]]:
         async with service.client() as client:
             return {job_id: (await client.get(f"/api/v1/jobs/{job_id}")).json() for job_id in self._jobs.values()}
 

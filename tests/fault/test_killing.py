@@ -7,12 +7,17 @@ from pathlib import Path
 import pytest
 
 from tests.fault.killing import KillRun
+from tests.integration.scene import Engine
 
 
 @pytest.mark.timeout(240)
-async def test_a_stream_of_jobs_survives_being_killed_at_random_moments(tmp_path: Path) -> None:
-    outcome = await KillRun(tmp_path, seed=7).run(kills=12)
+@pytest.mark.parametrize(("engine", "kills"), [(Engine.EMBEDDED, 12), (Engine.POSTGRES, 6)])
+async def test_a_stream_of_jobs_survives_being_killed_at_random_moments(
+    tmp_path: Path, request: pytest.FixtureRequest, engine: Engine, kills: int
+) -> None:
+    url: str | None = request.getfixturevalue("fleet_url") if engine is Engine.POSTGRES else None
+    outcome = await KillRun(tmp_path, url=url, seed=7).run(kills)
 
     assert outcome.evidence.violations() == []
-    assert outcome.kills.total() == 12
-    assert len(outcome.evidence.stored_after) > 12
+    assert outcome.kills.total() == kills
+    assert len(outcome.evidence.stored_after) > kills

@@ -14,9 +14,13 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import MakeService
 from tests.fault.peers import Surroundings
+from tests.servers.fleet import Service
 from tests.servers.plain_http import Connection
 from tests.servers.service import RunningService
+
+pytestmark = pytest.mark.timeout(240)
 
 Job = Mapping[str, Any]
 
@@ -30,12 +34,12 @@ async def around() -> AsyncIterator[Surroundings]:
 
 
 @pytest.fixture
-async def service(tmp_path: Path, around: Surroundings) -> AsyncIterator[RunningService]:
-    async with RunningService(tmp_path, around.environment(retry_schedule=_SCHEDULE)) as running:
+async def service(tmp_path: Path, around: Surroundings, make_service: MakeService) -> AsyncIterator[Service]:
+    async with make_service(tmp_path, around.environment(retry_schedule=_SCHEDULE)) as running:
         yield running
 
 
-async def _post(service: RunningService, request: bytes) -> str:
+async def _post(service: Service, request: bytes) -> str:
     connection = Connection(service.url)
     status, _, body = await connection.send(request)
     connection.close()
@@ -43,8 +47,8 @@ async def _post(service: RunningService, request: bytes) -> str:
     return str(json.loads(body)["job_id"])
 
 
-async def _until(service: RunningService, job_id: str, condition: Callable[[Job], bool]) -> Job:
-    async with service.client() as client, asyncio.timeout(20):
+async def _until(service: Service, job_id: str, condition: Callable[[Job], bool]) -> Job:
+    async with service.client() as client, asyncio.timeout(90):
         while True:
             job: Job = (await client.get(f"/api/v1/jobs/{job_id}")).json()
             if condition(job):
@@ -52,7 +56,7 @@ async def _until(service: RunningService, job_id: str, condition: Callable[[Job]
             await asyncio.sleep(0.05)
 
 
-async def _finished(service: RunningService, job_id: str) -> Job:
+async def _finished(service: Service, job_id: str) -> Job:
     return await _until(service, job_id, lambda job: job["finished"] and job["callback"]["state"] == "delivered")
 
 
@@ -61,7 +65,7 @@ def _tried(times: int) -> Callable[[Job], bool]:
 
 
 async def test_a_job_killed_right_after_its_202_is_done_by_the_next_process(
-    service: RunningService, around: Surroundings
+    service: Service, around: Surroundings
 ) -> None:
     _, request = around.job()
 
@@ -74,7 +78,7 @@ async def test_a_job_killed_right_after_its_202_is_done_by_the_next_process(
     assert len(around.receiver.callbacks[job_id]) == 1
 
 
-async def test_the_same_key_after_a_kill_is_the_same_job(service: RunningService, around: Surroundings) -> None:
+async def test_the_same_key_after_a_kill_is_the_same_job(service: Service, around: Surroundings) -> None:
     tag, request = around.job()
 
     first = await _post(service, request)
@@ -87,7 +91,7 @@ async def test_the_same_key_after_a_kill_is_the_same_job(service: RunningService
 
 
 async def test_a_receiver_down_for_three_attempts_is_asked_by_the_schedule_through_restarts(
-    service: RunningService, around: Surroundings
+    service: Service, around: Surroundings
 ) -> None:
     _, request = around.job()
 
@@ -109,7 +113,12 @@ async def test_a_receiver_down_for_three_attempts_is_asked_by_the_schedule_throu
     assert all(earlier.timestamp < later.timestamp for earlier, later in pairwise(callbacks))
 
 
-async def test_a_second_process_on_the_same_data_folder_is_refused(service: RunningService, tmp_path: Path) -> None:
+async def test_a_second_process_on_the_same_data_folder_is_refused(tmp_path: Path) -> None:
+    async with RunningService(tmp_path) as service:
+        await _refuse_second(service, tmp_path)
+
+
+async def _refuse_second(service: Service, tmp_path: Path) -> None:
     second = RunningService(tmp_path)
     second.log_path = tmp_path / "second.log"
 
@@ -122,9 +131,9 @@ async def test_a_second_process_on_the_same_data_folder_is_refused(service: Runn
     await service.ready()
 
 
-async def test_sigterm_lets_a_running_job_finish(tmp_path: Path) -> None:
+async def test_sigterm_lets_a_running_job_finish(tmp_path: Path, make_service: MakeService) -> None:
     async with Surroundings(provider_seconds=(1.0, 1.0)) as around:
-        service = RunningService(tmp_path, around.environment(retry_schedule=_SCHEDULE))
+        service = make_service(tmp_path, around.environment(retry_schedule=_SCHEDULE))
         async with service:
             tag, request = around.job()
             job_id = await _post(service, request)
@@ -140,9 +149,7 @@ async def test_sigterm_lets_a_running_job_finish(tmp_path: Path) -> None:
         assert "Traceback" not in service.log
 
 
-async def test_a_killed_process_leaves_none_of_its_children_behind(
-    service: RunningService, around: Surroundings
-) -> None:
+async def test_a_killed_process_leaves_none_of_its_children_behind(service: Service, around: Surroundings) -> None:
     _, request = around.job()
     await _finished(service, await _post(service, request))
 

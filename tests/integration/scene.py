@@ -16,7 +16,7 @@ import httpx
 from PIL import Image
 from standardwebhooks.webhooks import Webhook
 
-from tests.servers.fleet import Fleet, FleetProcess
+from tests.servers.fleet import Fleet, FleetProcess, Service
 from tests.servers.openai_images import ImagesServer
 from tests.servers.receiver import Receiver, Visit
 from tests.servers.service import RunningService
@@ -29,7 +29,7 @@ _FINISH_SECONDS = 90  # also where what a killed worker had is first to be misse
 class Scene:
     """One service, the model that it asks and the receiver that it calls; `workers` where others do its work."""
 
-    service: RunningService | FleetProcess
+    service: Service
     images: ImagesServer
     receiver: Receiver
     client: httpx.AsyncClient
@@ -37,12 +37,12 @@ class Scene:
     fleet: Fleet | None = None
 
     @property
-    def processes(self) -> Sequence[RunningService | FleetProcess]:
+    def processes(self) -> Sequence[Service]:
         """Who accepts, and then who works, where those are others."""
         return (self.service, *self.workers)
 
     @property
-    def worker(self) -> RunningService | FleetProcess:
+    def worker(self) -> Service:
         """One that works."""
         return self.processes[-1]
 

@@ -112,6 +112,32 @@ class TestRefusals:
         assert "run `afterimage migrate`" in said
 
 
+async def test_one_idempotency_key_at_two_processes_at_the_same_moment_makes_one_job(
+    tmp_path: Path, empty_postgres_url: str
+) -> None:
+    fleet = Fleet(tmp_path, empty_postgres_url, {})
+    await fleet.migrate()
+    body = {"operation": "edit", "prompt": "invert", "image_base64": encoded(picture())}
+    async with fleet.front() as one, fleet.api() as other, one.client() as here, other.client() as there:
+
+        async def posted(client: httpx.AsyncClient, key: str) -> httpx.Response:
+            return await client.post("/api/v1/jobs", json=body, headers={"Idempotency-Key": key})
+
+        made = set()
+        for key in [f"round-{number}" for number in range(20)]:
+            answers = await asyncio.gather(*(posted(client, key) for client in (here, there) * 2))
+            accepted = [answer for answer in answers if answer.status_code == httpx.codes.ACCEPTED]
+            assert {answer.status_code for answer in answers} <= {httpx.codes.ACCEPTED, httpx.codes.CONFLICT}
+            later = [await posted(client, key) for client in (here, there)]
+            ids = {answer.json()["id"] for answer in [*accepted, *later]}
+            assert len(ids) == 1
+            assert {answer.headers["idempotency-replayed"] for answer in later} == {"true"}
+            made |= ids
+        listed = (await here.get("/api/v1/jobs", params={"limit": 100})).json()["data"]
+        assert {job["id"] for job in listed} == made
+        assert len(made) == 20
+
+
 async def test_one_process_may_do_both(tmp_path: Path, empty_postgres_url: str) -> None:
     fleet = Fleet(tmp_path, empty_postgres_url, {})
     await fleet.migrate()

@@ -10,7 +10,7 @@ from pathlib import Path
 from service.engine.queue_schema import migrate_queue
 from service.ledger.migration import migrate_postgres
 from tests.servers.processes import WebProcess, free_port
-from tests.servers.service import LOOPBACK_RECEIVERS
+from tests.servers.service import LOOPBACK_RECEIVERS, RunningService
 
 
 class FleetProcess(WebProcess):
@@ -26,6 +26,10 @@ class FleetProcess(WebProcess):
             cwd=data_dir.parent,
             log=log,
         )
+
+
+Service = RunningService | FleetProcess
+"""A process that accepts jobs, on either engine."""
 
 
 class Fleet:
