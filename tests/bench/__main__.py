@@ -10,7 +10,7 @@ from typing import Any
 import click
 import uvloop
 
-from tests.bench import accept, batch, bucket, idle, kill, large, waiting
+from tests.bench import accept, batch, bucket, fleet, idle, kill, large, million, queue, waiting
 from tests.bench.report import Report
 
 
@@ -38,6 +38,9 @@ def main(context: click.Context) -> None:
             batch.measure(items=2000, concurrency=50, provider_seconds=1, stores=["folder", "s3"]),
             large.measure(few=200, many=2000, concurrency=50, provider_seconds=1),
             bucket.measure(objects=250, kills=5, seed=1),
+            fleet.measure(jobs=300, apis=3, workers=3),
+            queue.measure(jobs=2000, processes=2, concurrency=16, samples=30, rounds=3),
+            million.measure(few=10_000, many=100_000, samples=100, kinds=["postgres", "sqlite"]),
         )
 
 
@@ -99,6 +102,36 @@ def _large(few: int, many: int, concurrency: int, provider_seconds: float) -> No
 def _bucket(objects: int, kills: int, seed: int) -> None:
     """A mixed bucket, with and without kill -9; counts, outputs and report must be the same."""
     _take(bucket.measure(objects=objects, kills=kills, seed=seed))
+
+
+@main.command("fleet")
+@click.option("--jobs", default=600, show_default=True)
+@click.option("--apis", default=3, show_default=True)
+@click.option("--workers", default=3, show_default=True)
+def _fleet(jobs: int, apis: int, workers: int) -> None:
+    """Processes on one Postgres: one worker killed, another stopped for longer than it may be silent."""
+    _take(fleet.measure(jobs=jobs, apis=apis, workers=workers))
+
+
+@main.command("queue")
+@click.option("--jobs", default=4000, show_default=True, help="Jobs a round.")
+@click.option("--processes", default=2, show_default=True)
+@click.option("--concurrency", default=16, show_default=True, help="Jobs at a time in each process.")
+@click.option("--samples", default=60, show_default=True, help="Jobs alone, a round.")
+@click.option("--rounds", default=5, show_default=True)
+def _queue(jobs: int, processes: int, concurrency: int, samples: int, rounds: int) -> None:
+    """Short jobs on Postgres beside a plain Procrastinate task."""
+    _take(queue.measure(jobs=jobs, processes=processes, concurrency=concurrency, samples=samples, rounds=rounds))
+
+
+@main.command("million")
+@click.option("--few", default=10_000, show_default=True)
+@click.option("--many", default=1_000_000, show_default=True)
+@click.option("--samples", default=300, show_default=True)
+@click.option("--on", "kinds", type=click.Choice(["postgres", "sqlite"]), multiple=True, default=["postgres", "sqlite"])
+def _million(few: int, many: int, samples: int, kinds: tuple[str, ...]) -> None:
+    """What a job costs when the ledger is small, and when it is large."""
+    _take(million.measure(few=few, many=many, samples=samples, kinds=kinds))
 
 
 if __name__ == "__main__":

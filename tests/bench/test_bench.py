@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.bench import accept, batch, idle, large, waiting
+from tests.bench import accept, batch, idle, large, million, queue, waiting
 from tests.bench.pictures import photograph
 from tests.bench.report import Report, Target
 
@@ -29,8 +29,16 @@ pytestmark = pytest.mark.slow
             lambda: large.measure(few=4, many=12, concurrency=2, provider_seconds=0.1, idle_jobs=3),
             {"request to callback, seconds", "most memory, MiB"},
         ),
+        (
+            lambda: queue.measure(jobs=20, processes=2, concurrency=4, samples=2, rounds=1),
+            {"jobs a second", "one job alone, milliseconds"},
+        ),
+        (
+            lambda: million.measure(few=60, many=120, samples=2, kinds=["postgres", "sqlite"]),
+            {"postgres: accept", "postgres: claim", "sqlite: get", "sqlite: list, newest"},
+        ),
     ],
-    ids=["accept", "idle", "waiting", "batch", "large"],
+    ids=["accept", "idle", "waiting", "batch", "large", "queue", "million"],
 )
 async def test_a_measurement_gives_its_figures(measurement: Any, figures: set[str]) -> None:
     taking: Coroutine[Any, Any, Report] = measurement()
