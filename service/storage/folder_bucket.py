@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack, suppress
 from itertools import islice
 from pathlib import Path
 
@@ -51,13 +51,11 @@ class FolderBucket:
     def put(self, ref: ObjectRef, data: bytes, mime_type: str, metadata: Mapping[str, str]) -> bool:
         """Store an object under a free key, durably; also one that another has just stored is durable on return."""
         path = path_of(self._folder, ref.key)
-        with self._sidecars.locked(ref.key):
-            if path is None:
-                raise NotADirectoryError
-            if is_free := not _is_file(path):
-                self._store(path, ref.key, data, mime_type, metadata)
-            sync_folder(path.parent)
-            return is_free
+        if path is None:
+            raise NotADirectoryError
+        is_free = not _is_file(path) and self._store(path, ref.key, data, mime_type, metadata)
+        sync_folder(path.parent)
+        return is_free
 
     def get(self, ref: ObjectRef, max_bytes: int) -> StoredObject:
         """Read an object whole."""
@@ -119,21 +117,32 @@ class FolderBucket:
                 pass
         os.scandir(self._folder).close()
 
-    def _store(self, path: Path, key: str, data: bytes, mime_type: str, metadata: Mapping[str, str]) -> None:
-        changed = make_folders(path.parent)  # first, so that the journal takes them along with the file
-        with self._partials.written(data) as partial:
+    def _store(self, path: Path, key: str, data: bytes, mime_type: str, metadata: Mapping[str, str]) -> bool:
+        """Write first, and hold the lock no longer than it takes to give names: a process may be stopped meanwhile."""
+        changed = make_folders(path.parent)  # before the file, so that the journal takes them along with it
+        with ExitStack() as stack:
+            partial = stack.enter_context(self._partials.written(data))
+            sidecar: Path | None = None
             if metadata or mime_type != media_type(key, data[:HEAD_BYTES]):
-                self._sidecars.write(Sidecar(key=key, byte_count=len(data), mime_type=mime_type, metadata=metadata))
-            else:
-                self._sidecars.remove(key)  # of a file that a person removed
-            while True:
-                with suppress(FileNotFoundError):  # who removes the last file of a folder may take the folder away
-                    for folder in changed:
-                        sync_folder(folder)
-                    partial.rename(path)
-                    return
-                partial.stat()
-                changed = make_folders(path.parent)
+                said = Sidecar(key=key, byte_count=len(data), mime_type=mime_type, metadata=metadata)
+                sidecar = stack.enter_context(self._partials.written(said.model_dump_json().encode()))
+            stack.enter_context(self._sidecars.locked(key))
+            if _is_file(path):
+                return False
+            self._sidecars.place(key, sidecar)
+            _rename(partial, path, changed)
+            return True
+
+
+def _rename(partial: Path, path: Path, changed: Iterable[Path]) -> None:
+    while True:
+        with suppress(FileNotFoundError):  # who removes the last file of a folder may take the folder away
+            for folder in changed:
+                sync_folder(folder)
+            partial.rename(path)
+            return
+        partial.stat()
+        changed = make_folders(path.parent)
 
 
 def _is_file(path: Path) -> bool:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pydantic import BaseModel
 
 from service.storage.folder_paths import make_folders, make_folders_durably, sync_folder
+
+_PATIENCE_SECONDS = 5.0
+_AGAIN_SECONDS = 0.002
 
 
 class Sidecar(BaseModel, frozen=True):
@@ -26,8 +31,9 @@ class Sidecar(BaseModel, frozen=True):
 class Sidecars:
     """The sidecars of one bucket, in 256 folders by the digest of the key: no key is too long, no folder too full."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, patience_seconds: float = _PATIENCE_SECONDS) -> None:
         self._root = root
+        self._patience_seconds = patience_seconds
 
     def prepare(self) -> None:
         """Make the folders, all at once: made one by one they would slow the first few hundred objects down."""
@@ -38,7 +44,11 @@ class Sidecars:
 
     @contextmanager
     def locked(self, key: str) -> Iterator[None]:
-        """Keep other threads and processes from putting or removing the object meanwhile."""
+        """Keep other threads and processes from putting or removing the object meanwhile.
+
+        Raises:
+            TimeoutError: one of them does not let go.
+        """
         shard = self._path(key).parent
         try:
             descriptor = os.open(shard, os.O_RDONLY | os.O_DIRECTORY)
@@ -46,10 +56,20 @@ class Sidecars:
             make_folders_durably(shard)
             descriptor = os.open(shard, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            self._lock(descriptor)
             yield
         finally:
             os.close(descriptor)  # and with it the lock
+
+    def _lock(self, descriptor: int) -> None:
+        until = time.monotonic() + self._patience_seconds
+        while True:
+            with suppress(BlockingIOError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            if time.monotonic() > until:
+                raise TimeoutError(errno.ETIMEDOUT, "another process holds the lock, and may have been stopped")
+            time.sleep(_AGAIN_SECONDS)
 
     def read(self, key: str, byte_count: int) -> Sidecar | None:
         """The sidecar of a file of that size, None when it has none."""
@@ -59,14 +79,17 @@ class Sidecars:
             return None
         return sidecar if sidecar.byte_count == byte_count else None
 
-    def write(self, sidecar: Sidecar) -> None:
-        """Store a sidecar durably, over one that a crash or a person left without its file."""
-        path = self._path(sidecar.key)
-        with path.open("wb") as file:  # nobody reads it yet: the file that it belongs to comes afterwards
-            file.write(sidecar.model_dump_json().encode())
-            file.flush()
-            os.fsync(file.fileno())
-        sync_folder(path.parent)
+    def place(self, key: str, written: Path | None) -> None:
+        """Make a file that is written the sidecar of a key, durably, before the file that it belongs to is there.
+
+        It replaces one that a crash or a person left without its file; None removes that alone.
+        """
+        path = self._path(key)
+        if written is None:
+            path.unlink(missing_ok=True)
+        else:
+            written.rename(path)
+            sync_folder(path.parent)
 
     def remove(self, key: str) -> None:
         """Remove a sidecar, if there is one."""
