@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,6 +21,7 @@ from service.ports.engine import Handler
 
 _log = structlog.get_logger()
 _LOOK_SECONDS = 1.0  # how late work may be that nobody announces: what another process put back for later
+_MOST_AT_ONCE = 8  # taken with one look; the other workers get the rest of what came together
 _QUEUE_BACKOFF = Backoff(first_seconds=0.5, longest_seconds=5)
 _AFTER_INTERRUPTION = timedelta(seconds=1)
 
@@ -94,26 +95,39 @@ class FleetLane:
 
     async def _take_for_ever(self) -> None:
         failures = 0
-        while self._open:
-            await self._free.acquire()
-            while self._open:
-                self._wanted.clear()  # before the look: what is announced meanwhile may not be in the answer
-                wait_seconds = _LOOK_SECONDS
-                try:
-                    entry = await self._queue.take(self._kind)
-                except Exception as error:  # noqa: BLE001 - the database may well be back in a moment
-                    failures += 1
-                    if failures == 1:
-                        _log.warning("the queue cannot be read", kind=self._kind.value, error=repr(error))
-                    wait_seconds = _QUEUE_BACKOFF.wait(failures).total_seconds()
-                else:
-                    failures = 0
-                    if entry is not None:
-                        self._launch(entry)
-                        break
+        while True:
+            slots = await self._slots()
+            if not self._open:
+                return
+            self._wanted.clear()  # before the look: what is announced meanwhile may not be in the answer
+            wait_seconds = _LOOK_SECONDS
+            entries: Sequence[Entry] = ()
+            try:
+                entries = await self._queue.take(self._kind, most=slots)
+            except Exception as error:  # noqa: BLE001 - the database may well be back in a moment
+                failures += 1
+                if failures == 1:
+                    _log.warning("the queue cannot be read", kind=self._kind.value, error=repr(error))
+                wait_seconds = _QUEUE_BACKOFF.wait(failures).total_seconds()
+            else:
+                failures = 0
+            for entry in entries:
+                self._launch(entry)
+            for _ in range(slots - len(entries)):
+                self._free.release()
+            if not entries and self._open:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(wait_seconds):
                         await self._wanted.wait()
+
+    async def _slots(self) -> int:
+        """Occupy free slots, at least one of them; how many."""
+        await self._free.acquire()
+        slots = 1
+        while slots < _MOST_AT_ONCE and not self._free.locked():
+            await self._free.acquire()
+            slots += 1
+        return slots
 
     def _launch(self, entry: Entry) -> None:
         assert entry.id is not None  # noqa: S101 - read from the database

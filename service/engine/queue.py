@@ -18,6 +18,15 @@ from service.ports.ledger import LedgerUnavailableError
 
 Announcement = Callable[[WorkKind, Notification], None]
 
+# Procrastinate's own taking, repeated until it finds nothing: one round trip and one commit for all of them.
+_TAKE = """WITH RECURSIVE taken (number, entry) AS (
+    SELECT 1, procrastinate_fetch_job_v2(%(queues)s::varchar[], %(worker_id)s)
+    UNION ALL
+    SELECT number + 1, procrastinate_fetch_job_v2(%(queues)s::varchar[], %(worker_id)s)
+    FROM taken WHERE number < %(most)s AND (entry).id IS NOT NULL
+)
+SELECT (entry).* FROM taken WHERE (entry).id IS NOT NULL ORDER BY number"""
+
 _FORGOTTEN_SECONDS = 3600.0  # after which a silent worker's row goes; its entries are taken over long before
 
 
@@ -69,15 +78,17 @@ class Queue:
         if self._worker_id is not None:
             await self._manager.unregister_worker(self._worker_id)
 
-    async def take(self, kind: WorkKind) -> Entry | None:
-        """Take the most urgent entry that is due and of which nothing runs."""
+    async def take(self, kind: WorkKind, *, most: int = 1) -> Sequence[Entry]:
+        """Take the most urgent entries that are due and of which nothing runs."""
         assert self._worker_id is not None  # noqa: S101 - enlisted before
+        wanted = {"queues": [kind.value], "worker_id": self._worker_id, "most": most}
         try:
-            return await self._manager.fetch_job([kind.value], self._worker_id)
+            rows = await self._connector.execute_query_all_async(_TAKE, **wanted)
         except ConnectorException as error:
             if isinstance(error.__cause__, errors.ForeignKeyViolation):
                 await self.enlist()  # it was silent for so long that its row is gone
             raise
+        return [Entry.from_row(row) for row in rows]
 
     async def finish(self, entry: Entry) -> bool:
         """Remove an entry that runs; False when another worker has taken it over."""

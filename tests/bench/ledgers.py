@@ -65,8 +65,7 @@ class _QueueWorker:
         self._entry: Entry | None = None
 
     async def take(self) -> str:
-        self._entry = await self._queue.take(WorkKind.JOB)
-        assert self._entry is not None
+        (self._entry,) = await self._queue.take(WorkKind.JOB)
         return str(self._entry.task_kwargs["ref"])
 
     async def done(self) -> None:

@@ -69,8 +69,7 @@ async def test_what_runs_counts_until_it_is_done(url: str) -> None:
     await entries.open()
     try:
         await entries.enlist()
-        entry = await entries.take(WorkKind.JOB)
-        assert entry is not None
+        (entry,) = await entries.take(WorkKind.JOB)
         assert asked_for(url) == 1
         await entries.finish(entry)
         assert asked_for(url) == 0

@@ -170,8 +170,7 @@ class TestTakingOver:
         dead = await open_queue()
         await dead.enlist()
         await home.hand_over(due("a", priority=3))
-        entry = await dead.take(WorkKind.JOB)
-        assert entry is not None
+        (entry,) = await dead.take(WorkKind.JOB)
         await home.hand_over(due("a"))  # once more, while it runs
         recorder = Recorder()
         for _ in range(3):
@@ -190,8 +189,7 @@ class TestTakingOver:
         dead = await open_queue()
         await dead.enlist()
         await home.hand_over(due("a"))
-        entry = await dead.take(WorkKind.JOB)
-        assert entry is not None
+        (entry,) = await dead.take(WorkKind.JOB)
         assert entry.id is not None
         await dead.abort(entry.id)
         recorder = Recorder()
