@@ -28,7 +28,7 @@ def _take(*measurements: Coroutine[Any, Any, Report]) -> None:
 @click.group(invoke_without_command=True)
 @click.pass_context
 def main(context: click.Context) -> None:
-    """Measure the service beside a stand-in of the predecessor's design, and batches against their ideal."""
+    """Measure the service beside a stand-in of the predecessor's design, batches against their ideal, and fleets."""
     if context.invoked_subcommand is None:
         _take(
             accept.measure(rounds=3, requests=300),
