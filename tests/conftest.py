@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
+import structlog
 
 from service.engine.queue_schema import migrate_queue
 from service.ledger.migration import migrate_postgres
@@ -49,6 +50,14 @@ def _is_wanted(item: pytest.Item, wanted: str | None) -> bool:
     if wanted is None:
         return Engine.POSTGRES not in engines or item.get_closest_marker("one_engine") is None
     return not engines or wanted in {*engines, "both"}
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """Undo what a command that ran in this process has said about logs."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
 
 
 @pytest.fixture
