@@ -237,6 +237,7 @@ async def test_a_batch_is_paused_resumed_and_canceled(tmp_path: Path, open_scene
             assert answer.status_code == (200 if verb == "cancel" else 409)
 
 
+@pytest.mark.one_engine
 @pytest.mark.timeout(240)
 async def test_kill_9_in_the_middle_costs_nothing_but_what_was_out(tmp_path: Path, open_scene: OpenScene) -> None:
     async with open_scene(tmp_path) as at:
