@@ -238,7 +238,6 @@ async def test_a_batch_is_paused_resumed_and_canceled(tmp_path: Path, open_scene
 
 
 @pytest.mark.one_engine
-@pytest.mark.one_engine
 @pytest.mark.timeout(240)
 async def test_kill_9_in_the_middle_costs_nothing_but_what_was_out(tmp_path: Path, open_scene: OpenScene) -> None:
     async with open_scene(tmp_path) as at:
