@@ -19,6 +19,8 @@ from tests.servers.service import RunningService
 
 _CONFIGURATION = ("AFTERIMAGE_", "OPENAI_", "COS_", "R2_", "AWS_")
 
+_CORE = "test_jobs"  # is run on both engines without being asked for
+
 StartService = Callable[..., Awaitable[RunningService]]
 MakeService = Callable[[Path, Mapping[str, str]], Service]
 
@@ -32,7 +34,7 @@ def pytest_configure() -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``--engine``: which engines the tests that know them are run on."""
-    says = "run what knows engines on this one alone, or all of it on both; else all is run embedded, most on Postgres"
+    says = "run what knows engines on this one alone, or on both; else all is run embedded, and the core on Postgres"
     parser.addoption("--engine", choices=[*Engine, "both"], help=says)
 
 
@@ -48,7 +50,8 @@ def _is_wanted(item: pytest.Item, wanted: str | None) -> bool:
     callspec = getattr(item, "callspec", None)
     engines = [value for value in callspec.params.values() if isinstance(value, Engine)] if callspec else []
     if wanted is None:
-        return Engine.POSTGRES not in engines or item.get_closest_marker("one_engine") is None
+        impatient = item.get_closest_marker("patient") is None
+        return impatient and (Engine.POSTGRES not in engines or item.path.stem == _CORE)
     return not engines or wanted in {*engines, "both"}
 
 

@@ -12,7 +12,6 @@ from tests.pictures.bucket import bucket
 from tests.servers.service import RunningService
 
 
-@pytest.mark.one_engine
 @pytest.mark.timeout(300)
 async def test_a_mixed_bucket_survives_kills(tmp_path: Path, make_service: MakeService) -> None:
     kills = 5 if make_service is RunningService else 1  # on Postgres each is noticed after half a minute

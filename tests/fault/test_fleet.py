@@ -103,6 +103,7 @@ async def test_what_a_killed_and_a_stopped_worker_had_in_work_is_taken_over(
     assert SILENT_SECONDS / 2 < outcome.taken_over_seconds < _TAKEN_OVER_SECONDS
 
 
+@pytest.mark.patient
 async def test_a_worker_that_wakes_up_after_its_work_was_taken_over_changes_nothing(
     fleet: Fleet, around: Surroundings
 ) -> None:
@@ -166,6 +167,7 @@ async def test_a_database_that_was_away_under_load_costs_no_job_and_no_call(
     assert all(int(headers["retry-after"]) > 0 for _, headers in load.refusals)
 
 
+@pytest.mark.patient
 async def test_a_worker_that_wakes_up_takes_no_pictures_from_who_took_over_its_batch(
     tmp_path: Path, empty_postgres_url: str
 ) -> None:

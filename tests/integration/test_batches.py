@@ -124,7 +124,6 @@ async def check_further_batches(at: Scene, job_id: str, keys: list[str]) -> None
     assert more["next_cursor"] is None
 
 
-@pytest.mark.one_engine
 async def test_a_batch_that_cannot_be_is_refused(tmp_path: Path, open_scene: OpenScene) -> None:
     async with open_scene(tmp_path) as at:
         single = (await at.submit(image_base64="aaaa")).status_code
@@ -167,7 +166,6 @@ async def test_a_limit_reached_on_the_way_falls_back_and_can_be_redone(tmp_path:
         assert {row[1] for row in (await report(at, redone))["succeeded"]} == fell_back
 
 
-@pytest.mark.one_engine
 async def test_without_fallbacks_a_limit_fails_the_rest_and_the_report_names_each(
     tmp_path: Path, open_scene: OpenScene
 ) -> None:
@@ -237,7 +235,6 @@ async def test_a_batch_is_paused_resumed_and_canceled(tmp_path: Path, open_scene
             assert answer.status_code == (200 if verb == "cancel" else 409)
 
 
-@pytest.mark.one_engine
 @pytest.mark.timeout(240)
 async def test_kill_9_in_the_middle_costs_nothing_but_what_was_out(tmp_path: Path, open_scene: OpenScene) -> None:
     async with open_scene(tmp_path) as at:
@@ -257,7 +254,6 @@ async def test_kill_9_in_the_middle_costs_nothing_but_what_was_out(tmp_path: Pat
         assert len(list(bucket_of(at).glob(f"{job_id}/in/*_modified.png"))) == 60
 
 
-@pytest.mark.one_engine
 async def test_a_bucket_of_a_store_is_listed_over_many_pages(tmp_path: Path, open_scene: OpenScene) -> None:
     with S3Server(buckets=["pictures-in", "pictures-out"]) as store:
         client = boto3.client(

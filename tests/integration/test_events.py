@@ -7,7 +7,6 @@ import signal
 from pathlib import Path
 
 import httpx
-import pytest
 
 from tests.integration.scene import OpenScene, Scene, encoded, picture
 from tests.integration.test_batches import TOOL, fill, until
@@ -97,7 +96,6 @@ async def test_a_job_is_followed_from_its_document_and_not_waited_for_by_sigterm
         assert [event.event for event in follower.told] == ["job.queued", "job.running", "job.succeeded"]
 
 
-@pytest.mark.one_engine
 async def test_events_are_their_tenants_alone(tmp_path: Path, open_scene: OpenScene) -> None:
     async with open_scene(tmp_path, AFTERIMAGE_API_KEYS=KEYS) as at:
         job = (await at.submit({**ALICE, "Prefer": "wait=20"}, image_base64=encoded(picture()))).json()

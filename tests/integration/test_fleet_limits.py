@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from tests.integration.scene import Scene, encoded, fleet_scene, picture
 from tests.servers.openai_images import Reply
 
@@ -25,6 +27,7 @@ async def test_no_more_calls_are_out_from_all_workers_than_one_limit_allows(
         assert it.images.most_in_flight == 3
 
 
+@pytest.mark.patient
 async def test_a_killed_worker_keeps_no_part_of_the_limit(tmp_path: Path, empty_postgres_url: str) -> None:
     async with fleet_scene(tmp_path, empty_postgres_url, workers=2, AFTERIMAGE_PROVIDER_CONCURRENCY="2") as it:
         it.images.script(always=Reply(delay_seconds=0.3))

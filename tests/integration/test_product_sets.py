@@ -147,7 +147,6 @@ async def check_report_and_retry(at: Scene, pictures: PictureServer, job_id: str
     assert stored(at, retried) == {"Größe L/none_modified.webp"}
 
 
-@pytest.mark.one_engine
 async def test_what_is_wrong_with_a_set_is_said_before_it_is_accepted(tmp_path: Path, open_scene: OpenScene) -> None:
     async with shop(open_scene, tmp_path) as (at, pictures):
         good = {"url": pictures.link("good", "1.png")}
@@ -179,7 +178,6 @@ async def test_what_is_wrong_with_a_set_is_said_before_it_is_accepted(tmp_path: 
         assert not list(bucket_of(at).rglob("*.json"))  # of what was refused nothing is kept
 
 
-@pytest.mark.one_engine
 async def test_estimate_dry_run_idempotency_and_the_limit_of_the_cost(tmp_path: Path, open_scene: OpenScene) -> None:
     async with shop(open_scene, tmp_path) as (at, pictures):
         items = {f"SKU-{n}": [{"url": pictures.link("good", f"{n}-{m}.png")} for m in range(2)] for n in range(3)}
@@ -230,7 +228,6 @@ async def test_main_pictures_go_first_and_a_failed_one_holds_nobody_up(tmp_path:
         assert last_of_others < first_of_late
 
 
-@pytest.mark.one_engine
 async def test_what_fell_back_is_done_again_with_the_prompts_of_its_stage(
     tmp_path: Path, open_scene: OpenScene
 ) -> None:
@@ -256,7 +253,6 @@ async def test_what_fell_back_is_done_again_with_the_prompts_of_its_stage(
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.one_engine
 async def test_kill_9_loses_no_picture_and_no_order(tmp_path: Path, open_scene: OpenScene) -> None:
     async with shop(open_scene, tmp_path) as (at, pictures):
         kills = 1 if at.workers else 3
@@ -298,7 +294,6 @@ async def test_a_set_is_paused_resumed_and_canceled_with_those_that_wait(tmp_pat
         assert sum(group["canceled"] for group in groups.values()) == 40 - ended["progress"]["succeeded"] > 0
 
 
-@pytest.mark.one_engine
 async def test_the_list_of_a_set_goes_when_its_time_is_over(tmp_path: Path, open_scene: OpenScene) -> None:
     async with shop(open_scene, tmp_path, AFTERIMAGE_OUTPUT_RETENTION_HOURS="0.0005") as (at, pictures):
         link = pictures.link("good", "1.png")

@@ -79,7 +79,6 @@ async def test_a_batch_is_watched_to_its_end(tmp_path: Path, open_scene: OpenSce
             assert await messages(late) == [last]
 
 
-@pytest.mark.one_engine
 async def test_tenants_come_in_with_their_keys(tmp_path: Path, open_scene: OpenScene) -> None:
     async with open_scene(tmp_path, AFTERIMAGE_API_KEYS=KEYS) as at:
         job = (await at.submit({**ALICE, "Prefer": "wait=20"}, image_base64=encoded(picture()))).json()
@@ -99,7 +98,6 @@ async def test_tenants_come_in_with_their_keys(tmp_path: Path, open_scene: OpenS
         assert "Traceback" not in at.service.log
 
 
-@pytest.mark.one_engine
 async def test_without_keys_pages_of_other_sites_are_kept_out(tmp_path: Path, open_scene: OpenScene) -> None:
     async with open_scene(tmp_path) as at:
         job = (await at.submit({"Prefer": "wait=20"}, image_base64=encoded(picture()))).json()
@@ -108,7 +106,6 @@ async def test_without_keys_pages_of_other_sites_are_kept_out(tmp_path: Path, op
             assert [message["type"] for message in await messages(socket)] == ["complete"]
 
 
-@pytest.mark.one_engine
 async def test_silence_is_broken_and_a_stopping_service_says_so(tmp_path: Path, open_scene: OpenScene) -> None:
     async with open_scene(tmp_path, AFTERIMAGE_SHUTDOWN_GRACE_SECONDS="0") as at:
         at.images.script("hang")

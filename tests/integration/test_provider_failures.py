@@ -63,7 +63,6 @@ async def test_a_rate_limit_is_waited_out(it: Scene) -> None:
     assert all(later.at - earlier.at >= 1 for earlier, later in pairwise(it.images.calls)), "Retry-After: 1"
 
 
-@pytest.mark.one_engine
 async def test_a_rate_limit_that_stays_gives_a_fallback(tmp_path: Path, open_scene: OpenScene) -> None:
     async with open_scene(tmp_path, AFTERIMAGE_PROVIDER_MAX_ATTEMPTS="2") as it:
         it.images.script(always="rate_limited")
@@ -108,7 +107,6 @@ async def test_a_caller_may_opt_for_a_second_call_after_a_cut_connection(it: Sce
     assert job["output"]["source"] == "provider"
 
 
-@pytest.mark.one_engine
 async def test_without_fallback_a_job_fails_with_the_reason(tmp_path: Path, open_scene: OpenScene) -> None:
     async with open_scene(tmp_path, AFTERIMAGE_FALLBACK="off") as it:
         it.images.script(always="billing_hard_limit")
@@ -118,7 +116,6 @@ async def test_without_fallback_a_job_fails_with_the_reason(tmp_path: Path, open
         assert job["error"]["provider_code"] == "billing_hard_limit_reached"
 
 
-@pytest.mark.one_engine
 async def test_a_retired_model_gives_way_to_the_next(tmp_path: Path, open_scene: OpenScene) -> None:
     async with open_scene(tmp_path, OPENAI_IMAGE_MODEL="gpt-image-1,gpt-image-2") as it:
         it.images.script("model_not_found")
