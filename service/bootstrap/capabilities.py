@@ -1,4 +1,4 @@
-"""What implements the ports, built from the settings."""
+"""What implements the ports, built from the settings; a vendor's SDK is loaded where it is configured."""
 
 from __future__ import annotations
 
@@ -39,13 +39,11 @@ from service.providers.circuit import Circuit
 from service.providers.concurrency import Limiter
 from service.providers.guarded import GuardedProvider
 from service.providers.local import LocalProvider
-from service.providers.openai import OpenAIProvider
 from service.providers.plugins import load_plugins
 from service.providers.prices import Prices
 from service.providers.registry import Registry
 from service.storage.folder import FolderStorage
 from service.storage.metered import MeteredStorage
-from service.storage.s3 import S3Storage
 from service.storage.target import S3Target
 from service.storage.vendors import cos, r2
 from service.telemetry.metrics import Metrics
@@ -53,6 +51,7 @@ from service.telemetry.metrics import Metrics
 _log = structlog.get_logger()
 _USER_AGENT = f"Afterimage/{version('afterimage')}"
 _FOLDER_BUCKET = "pictures"
+_OPENAI = "openai"  # also where it is not configured, and not loaded
 STREAMS = 64
 """Streams of batches that are worked on at a time; a batch has a few."""
 
@@ -151,7 +150,7 @@ def _storage(settings: Settings, clock: Clock) -> tuple[Storage, FileLinks | Non
                 input_bucket=store.input_bucket,
                 output_bucket=store.output_bucket,
             )
-            kind, storage = "cos", S3Storage(target)
+            kind, storage = "cos", _s3(target)
         case R2Settings():
             target = r2(
                 endpoint=store.endpoint,
@@ -160,7 +159,7 @@ def _storage(settings: Settings, clock: Clock) -> tuple[Storage, FileLinks | Non
                 bucket=store.bucket_name,
                 public_url=store.public_url,
             )
-            kind, storage = "r2", S3Storage(target)
+            kind, storage = "r2", _s3(target)
         case None:
             folder = FolderStorage(
                 root=settings.database.data_dir / "storage",
@@ -182,6 +181,12 @@ def _storage(settings: Settings, clock: Clock) -> tuple[Storage, FileLinks | Non
         presign_expires_seconds=objects.presign_expires,
     )
     return storage, files, description
+
+
+def _s3(target: S3Target) -> Storage:
+    from service.storage.s3 import S3Storage
+
+    return S3Storage(target)
 
 
 def _web(
@@ -245,6 +250,8 @@ def _providers(
 
     providers: list[Provider] = []
     if openai.api_key is not None:
+        from service.providers.openai import OpenAIProvider
+
         providers.append(
             guarded(
                 OpenAIProvider(
@@ -256,7 +263,7 @@ def _providers(
                 )
             )
         )
-    plugins = load_plugins(os.environ, imaging, taken={local.name, OpenAIProvider.name})
+    plugins = load_plugins(os.environ, imaging, taken={local.name, _OPENAI})
     for fault in plugins.faults:
         _log.error("provider plug-in left out", plugin=fault.name, detail=fault.detail)
     providers += map(guarded, plugins.providers)

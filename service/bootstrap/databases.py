@@ -1,4 +1,4 @@
-"""The database that the settings name."""
+"""The database that the settings name; the driver of one that they do not name is not loaded."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from service.config.database import DatabaseSettings
 from service.ledger.database import Database
 from service.ledger.feed import Feed
 from service.ledger.migration import check_schema, migrate, migrate_postgres
-from service.ledger.notifications import Notifications
-from service.ledger.postgres import PostgresDatabase
 from service.ledger.sqlite import SqliteDatabase
 
 
@@ -30,6 +28,8 @@ async def open_database(settings: DatabaseSettings, stack: AsyncExitStack) -> tu
         stack.push_async_callback(file.close)
         return file, feed
     from service.engine.queue_schema import check_queue
+    from service.ledger.notifications import Notifications
+    from service.ledger.postgres import PostgresDatabase
 
     server = PostgresDatabase(settings.postgres_url, connections=settings.database_connections)
     stack.push_async_callback(server.close)

@@ -10,7 +10,6 @@ from service.config.database import DatabaseSettings
 from service.domain.work import WorkKind
 from service.engine.embedded import EmbeddedEngine
 from service.ledger.database import Database
-from service.ledger.postgres_connections import connection_parameters
 from service.ledger.work import SqlWorkStore
 from service.ports.clock import Clock
 from service.ports.engine import Engine, WorkQueue
@@ -37,6 +36,7 @@ async def open_engine(
         return EmbeddedEngine(store=SqlWorkStore(database), clock=clock, concurrency=concurrency)
     from service.engine.procrastinate import ProcrastinateEngine
     from service.engine.queue import Queue
+    from service.ledger.postgres_connections import connection_parameters
 
     queue = Queue(connection_parameters(settings.postgres_url))
     await queue.open()

@@ -6,8 +6,6 @@ import re
 from pathlib import Path
 from typing import Annotated, ClassVar
 
-import psycopg
-from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
@@ -93,7 +91,10 @@ class DatabaseSettings(Group):
 
 
 def _check_postgres(url: str) -> None:
+    from psycopg import ProgrammingError  # who has no Postgres does not wait for its driver
+    from psycopg.conninfo import conninfo_to_dict
+
     try:
         conninfo_to_dict(url)
-    except psycopg.ProgrammingError:  # its words may repeat a password
+    except ProgrammingError:  # its words may repeat a password
         raise ValueError("libpq cannot read it; special characters in a password are percent-encoded") from None

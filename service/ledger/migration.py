@@ -13,7 +13,6 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, func, select
 
-from service.ledger.postgres_connections import postgres_engine
 from service.ledger.sqlite import sqlite_engine
 from service.ledger.trouble import explained
 from service.ports.ledger import LedgerUnavailableError
@@ -57,6 +56,8 @@ def migrate_postgres(url: str, *more: Step) -> None:
     Raises:
         LedgerUnavailableError: the server cannot be reached, or the database was written by a later version.
     """
+    from service.ledger.postgres_connections import postgres_engine
+
     engine = postgres_engine(url, connections=1, patient=True)
     try:
         with engine.begin() as connection:
