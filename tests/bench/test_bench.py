@@ -12,8 +12,6 @@ from tests.bench import accept, batch, idle, large, million, queue, waiting
 from tests.bench.pictures import photograph
 from tests.bench.report import Report, Target
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.mark.parametrize(
     ("measurement", "figures"),

@@ -26,7 +26,6 @@ from tests.servers.service import RunningService
 _IN, _OUT = "pictures-in", "pictures-out"
 _PROVIDER_SECONDS = 0.05
 _LONGEST_SECONDS = 1800.0
-_UNMEASURED = {"COVERAGE_PROCESS_CONFIG": ""}  # a killed process saves no coverage, it would only start later
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +98,7 @@ class BucketRun:
             "OPENAI_BASE_URL": self._images.url,
             "AFTERIMAGE_SIGNING_SECRETS": self._secret,
         }
-        return self._make_service(self._folder, variables_of(self._store) | environment | _UNMEASURED)
+        return self._make_service(self._folder, variables_of(self._store) | environment)
 
     async def _submit(self, service: Service) -> str:
         body = {"prompt": "Make it orange", "concurrency": self._concurrency}

@@ -27,7 +27,6 @@ _OUTSTANDING = 12  # accepted and not yet called back: enough that every moment 
 _MISSED = 40  # more of them, which wait until it is noticed that who had them in work is dead
 _RETRY_SCHEDULE = ",".join(["1"] * 20)
 _SETTLE_SECONDS = 90.0
-_UNMEASURED = {"COVERAGE_PROCESS_CONFIG": ""}  # a killed process saves no coverage, it would only start later
 _OUTPUT = re.compile(r"(job_[0-9a-f]{32})/[^/]*_modified\.[a-z]+$")
 
 # What is waited for before a kill, and up to how many seconds after it the kill comes.
@@ -112,7 +111,7 @@ class KillRun:
 
     def _processes(self) -> Sequence[Service]:
         """The one that is killed first."""
-        environment = self._around.environment(retry_schedule=_RETRY_SCHEDULE) | _UNMEASURED
+        environment = self._around.environment(retry_schedule=_RETRY_SCHEDULE)
         if self._url is None:
             return [RunningService(self._folder, environment)]
         fleet = Fleet(self._folder, self._url, environment | {"AFTERIMAGE_WORKER_CONCURRENCY": "4"})

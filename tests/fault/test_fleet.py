@@ -33,7 +33,7 @@ from tests.servers.plain_http import Connection
 from tests.servers.postgres import PostgresServer
 from tests.servers.processes import WebProcess
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 _JOBS = 30
 _RUN_JOBS = 90

@@ -12,7 +12,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import textwrap
@@ -26,7 +25,7 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from tests.conftest import StartService
-from tests.servers.processes import clean_environment, free_port
+from tests.servers.processes import clean_environment, free_port, listens
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -181,7 +180,7 @@ class Reader:
                     start_new_session=True,
                 )
             )
-        assert _in_time(lambda: _listens(int(port))), self._screen.read_text(encoding="utf-8")
+        assert _in_time(lambda: listens(int(port))), self._screen.read_text(encoding="utf-8")
 
     def _sees(self, output: str) -> None:
         """The command started last prints what the page shows next, after what it has shown before."""
@@ -198,11 +197,6 @@ def _in_time(condition: Callable[[], bool]) -> bool:
             return False
         time.sleep(0.05)
     return True
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from typing import Self
 
 import httpx
 
-_POLL_SECONDS = 0.01
+_POLL_SECONDS = 0.03
 _PORTS = range(12_000, 30_000)  # below the range from which Linux takes the ports of outgoing connections
 
 
@@ -31,9 +31,15 @@ def free_port() -> int:
             return port
 
 
+def listens(port: int) -> bool:
+    """Whether somebody takes connections on a loopback port."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
     """The given variables on top of what every process needs; nothing of the developer's own configuration."""
-    kept = ("PATH", "HOME", "LANG", "TMPDIR", "COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START")
+    kept = ("PATH", "HOME", "LANG", "TMPDIR", "COVERAGE_PROCESS_CONFIG")
     return {name: os.environ[name] for name in kept if name in os.environ} | dict(extra)
 
 
@@ -143,6 +149,7 @@ class WebProcess(ChildProcess):
     ) -> None:
         super().__init__(arguments, env=env, cwd=cwd, log=log)
         self.url = f"http://127.0.0.1:{port}"
+        self._port = port
         self._ready_path = ready_path
 
     async def start(self, *, timeout_seconds: float = 30) -> None:
@@ -156,15 +163,21 @@ class WebProcess(ChildProcess):
         async with self.client() as client:
             while True:
                 assert self.running, f"the process ended by itself\n{self.log[-4000:]}"
-                with suppress(httpx.TransportError):  # it does not listen yet
-                    if (await client.get(self._ready_path)).status_code == httpx.codes.OK:
+                with suppress(httpx.TransportError):  # it ends just now
+                    if listens(self._port) and (await client.get(self._ready_path)).status_code == httpx.codes.OK:
                         return
                 assert time.monotonic() < deadline, f"not ready after {timeout_seconds} s\n{self.log[-4000:]}"
                 await asyncio.sleep(_POLL_SECONDS)
 
     def client(self, **headers: str) -> httpx.AsyncClient:
-        """A client of the process that heeds no proxy of the developer's."""
-        return httpx.AsyncClient(base_url=self.url, headers=headers, trust_env=False, timeout=30)
+        """A client of the process that heeds no proxy of the developer's, and loads no certificates for plain HTTP."""
+        return httpx.AsyncClient(
+            base_url=self.url,
+            headers=headers,
+            trust_env=False,
+            verify=False,  # noqa: S501 - nothing is to be verified
+            timeout=30,
+        )
 
     async def __aenter__(self) -> Self:
         try:
