@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import base64
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from fastapi import Depends, WebSocket
 from fastapi.security.utils import get_authorization_scheme_param
 
 from service.api.authentication import Authenticator
 from service.api.options import ApiOptions
-from service.api.problems import ProtocolCode
-from service.domain.refusals import RefusedError
+from service.api.origins import check_origin
 
 _KEY_PROTOCOL = "base64url.bearer.authorization.afterimage."
 
@@ -38,23 +36,6 @@ def _decoded(encoded: str) -> str | None:
         return base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True).decode()
     except ValueError:
         return None
-
-
-def check_origin(origin: str | None, *, host: str, public_url: str) -> None:
-    """Refuse a page of another site. Browsers let any page open a WebSocket to any host, also to this machine.
-
-    Args:
-        origin: The Origin header (RFC 6455 section 10.2); only browsers send it.
-        host: The Host header, in lower case.
-
-    Raises:
-        RefusedError: the page is neither of the host that it asks nor of the public URL.
-    """
-    if origin is None:
-        return
-    page = origin.partition("://")[2].lower()  # serialised as scheme, host and, if unusual, port; or "null"
-    if page not in {host, urlsplit(public_url).netloc}:
-        raise RefusedError(ProtocolCode.FOREIGN_ORIGIN, "this page is of another site")
 
 
 async def _admitted(socket: WebSocket) -> str:

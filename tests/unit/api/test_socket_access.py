@@ -7,8 +7,7 @@ import base64
 import pytest
 from fastapi import WebSocket
 
-from service.api.socket_access import check_origin, presented_key
-from service.domain.refusals import RefusedError
+from service.api.socket_access import presented_key
 
 PREFIX = "base64url.bearer.authorization.afterimage."
 
@@ -41,33 +40,3 @@ def test_a_key_comes_in_the_usual_headers() -> None:
 @pytest.mark.parametrize("nonsense", ["", "a", "a+b/", "%%%%", base64.urlsafe_b64encode(b"\xff\xfe").decode()])
 def test_a_subprotocol_without_a_key_in_it_is_none(nonsense: str) -> None:
     assert not presented_key(handshake(PREFIX + nonsense))
-
-
-@pytest.mark.parametrize(
-    ("origin", "host"),
-    [
-        (None, "127.0.0.1:8000"),
-        ("http://127.0.0.1:8000", "127.0.0.1:8000"),
-        ("http://LocalHost:8000", "localhost:8000"),
-        ("https://img.example", "10.0.0.7:8000"),
-    ],
-)
-def test_pages_of_the_service_itself_and_programs_are_let_in(origin: str | None, host: str) -> None:
-    check_origin(origin, host=host, public_url="https://img.example/base")
-
-
-@pytest.mark.parametrize(
-    ("origin", "host"),
-    [
-        ("https://evil.example", "127.0.0.1:8000"),
-        ("http://127.0.0.1:3000", "127.0.0.1:8000"),
-        ("https://img.example.evil.example", "img.example"),
-        ("null", "127.0.0.1:8000"),
-        ("", "127.0.0.1:8000"),
-        ("https://[", "127.0.0.1:8000"),
-    ],
-)
-def test_pages_of_other_sites_are_not(origin: str, host: str) -> None:
-    with pytest.raises(RefusedError) as refused:
-        check_origin(origin, host=host, public_url="https://img.example")
-    assert refused.value.code == "foreign_origin"
