@@ -51,6 +51,17 @@ class Bodies:
         self._budget = UploadBudget(total_bytes=options.uploads_total_bytes, wait_seconds=options.upload_wait_seconds)
 
     @asynccontextmanager
+    async def raw(self, request: Request) -> AsyncIterator[bytes]:
+        """Read a body of JSON, whatever it says; the memory counts as used until the block ends.
+
+        Raises:
+            RefusedError: it is too large, too slow, or declared as something else.
+        """
+        _check_media_type(request)
+        async with self._budget.reserve(declared_length(request, max_bytes=self._max_bytes)):
+            yield await read_body(request, max_bytes=self._max_bytes, within_seconds=self._upload_seconds)
+
+    @asynccontextmanager
     async def parsed(
         self,
         request: Request,
@@ -68,9 +79,7 @@ class Bodies:
         Raises:
             RefusedError: anything is wrong with the body.
         """
-        _check_media_type(request)
-        async with self._budget.reserve(declared_length(request, max_bytes=self._max_bytes)):
-            raw = await read_body(request, max_bytes=self._max_bytes, within_seconds=self._upload_seconds)
+        async with self.raw(request) as raw:
             context = (tenant, request.scope["path"], callback_url)
             if len(raw) <= _INLINE_BYTES and len(raw) <= _shape(raw, model).inline_bytes:
                 parsed = _parse(raw, model, context, idempotency_key)
@@ -80,6 +89,28 @@ class Bodies:
                 parsed = await run_in_threadpool(_parse, raw, model, context, idempotency_key)
             del raw  # the picture is held a second time from here on
             yield parsed
+
+
+def check_values(raw: bytes, most_commas: int = _MAX_COMMAS) -> None:
+    """Refuse a body of millions of tiny values: parsing would take gigabytes and seconds.
+
+    Between any two stands a comma, unless one holds the other, and the parsers give up after some hundreds of those.
+
+    Raises:
+        RefusedError: no sensible request comes near.
+    """
+    if _has_more(raw, b",", most_commas):
+        raise RefusedError(ProtocolCode.INVALID_JSON, f"more than {most_commas} commas")
+
+
+def fingerprint(raw: bytes, context: tuple[str, ...]) -> str:
+    """The digest of a request, to know it again: what was sent, and the circumstances that count."""
+    digest = hashlib.sha256()
+    for part in context:
+        digest.update(part.encode())
+        digest.update(b"\0")  # none of them can hold one
+    digest.update(raw)
+    return digest.hexdigest()
 
 
 def _check_media_type(request: Request) -> None:
@@ -98,10 +129,7 @@ def _parse(
     key: str | None,
 ) -> Parsed[ModelT]:
     shape = _shape(raw, model)
-    if _has_more(raw, b",", shape.max_commas):
-        # Millions of tiny values would take gigabytes and seconds to parse; no sensible request comes near. Between any
-        # two stands a comma, unless one holds the other, and the parser gives up after two hundred of those.
-        raise RefusedError(ProtocolCode.INVALID_JSON, f"more than {shape.max_commas} commas")
+    check_values(raw, shape.max_commas)
     try:
         body = shape.model.model_validate_json(raw)
     except ValidationError as error:
@@ -109,7 +137,7 @@ def _parse(
         if errors[0].code == "json_invalid":
             raise RefusedError(ProtocolCode.INVALID_JSON, errors[0].detail) from None
         raise invalid_request(errors) from None
-    return Parsed(body, None if key is None else IdempotencyKey(key, _fingerprint(raw, context)))
+    return Parsed(body, None if key is None else IdempotencyKey(key, fingerprint(raw, context)))
 
 
 def _shape(raw: bytes, model: type[ModelT] | Callable[[bytes], Shape[ModelT]]) -> Shape[ModelT]:
@@ -124,12 +152,3 @@ def _has_more(raw: bytes, token: bytes, most: int) -> bool:
         if position < 0:
             return False
     return True
-
-
-def _fingerprint(raw: bytes, context: tuple[str, ...]) -> str:
-    digest = hashlib.sha256()
-    for part in context:
-        digest.update(part.encode())
-        digest.update(b"\0")  # none of them can hold one
-    digest.update(raw)
-    return digest.hexdigest()

@@ -26,11 +26,8 @@ _MOST_LISTED = 1_000
 
 def add_handlers(app: FastAPI) -> None:
     """Register the handlers. What has none is answered by `service.api.envelope`."""
-    app.add_exception_handler(RefusedError, _refused)
-    app.add_exception_handler(PictureRefusedError, _picture_refused)
-    app.add_exception_handler(ForbiddenURLError, _forbidden_url)
-    app.add_exception_handler(LedgerUnavailableError, _ledger_unavailable)
-    app.add_exception_handler(StorageError, _storage_failed)
+    for kind in (RefusedError, PictureRefusedError, ForbiddenURLError, LedgerUnavailableError, StorageError):
+        app.add_exception_handler(kind, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(404, _no_route)
     app.add_exception_handler(405, _no_method)
@@ -62,8 +59,29 @@ def retry_after(seconds: float) -> dict[str, str]:
     return {"Retry-After": str(max(1, math.ceil(seconds)))}
 
 
-async def _refused(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RefusedError)  # noqa: S101 - registered for this class
+def refusal(error: Exception) -> RefusedError | None:
+    """What an exception of a use case says to the caller; None for one that nobody foresaw."""
+    match error:
+        case RefusedError():
+            return error
+        case PictureRefusedError():
+            return RefusedError(error.fault, error.message)
+        case ForbiddenURLError():
+            return RefusedError(RefusalCode.INVALID_CALLBACK_URL, str(error))
+        case LedgerUnavailableError():
+            detail, seconds = "the database cannot be reached now", _DATABASE_AWAY_SECONDS
+            return RefusedError(RefusalCode.UNAVAILABLE, detail, retryable=True, retry_after_seconds=seconds)
+        case StorageError():
+            detail, seconds = "the storage cannot be used now", _STORAGE_AWAY_SECONDS
+            code = ProtocolCode.STORAGE_UNAVAILABLE
+            return RefusedError(code, detail, retryable=error.transient, retry_after_seconds=seconds)
+        case _:
+            return None
+
+
+async def _refused(request: Request, raised: Exception) -> JSONResponse:
+    error = refusal(raised)
+    assert error is not None  # noqa: S101 - registered for what is one
     headers: dict[str, str] = {}
     if error.retry_after_seconds is not None:
         headers |= retry_after(error.retry_after_seconds)
@@ -83,28 +101,6 @@ def _rate_limit(options: ApiOptions, reset_seconds: float | None) -> Mapping[str
         "RateLimit-Policy": f'"unfinished-jobs";q={options.max_unfinished_jobs};qu="concurrent-requests"',
         "RateLimit": f'"unfinished-jobs";r=0{reset}',
     }
-
-
-async def _picture_refused(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, PictureRefusedError)  # noqa: S101 - registered for this class
-    return problem(request, error.fault, error.message)
-
-
-async def _forbidden_url(request: Request, error: Exception) -> JSONResponse:
-    return problem(request, RefusalCode.INVALID_CALLBACK_URL, str(error))
-
-
-async def _ledger_unavailable(request: Request, _error: Exception) -> JSONResponse:
-    detail = "the database cannot be reached now"
-    headers = retry_after(_DATABASE_AWAY_SECONDS)
-    return problem(request, RefusalCode.UNAVAILABLE, detail, retryable=True, headers=headers)
-
-
-async def _storage_failed(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, StorageError)  # noqa: S101 - registered for this class
-    detail = "the storage cannot be used now"
-    headers = retry_after(_STORAGE_AWAY_SECONDS)
-    return problem(request, ProtocolCode.STORAGE_UNAVAILABLE, detail, retryable=error.transient, headers=headers)
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
