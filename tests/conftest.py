@@ -12,6 +12,7 @@ import structlog
 
 from service.engine.queue_schema import migrate_queue
 from service.ledger.migration import migrate_postgres
+from tests.distribution import distribute, engines_of
 from tests.integration.scene import Engine, OpenScene, Scene, fleet_scene, scene
 from tests.servers.fleet import Fleet, Service
 from tests.servers.postgres import PostgresServer
@@ -38,17 +39,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--engine", choices=[*Engine, "both"], help=says)
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is not to be run on an engine."""
+    """Leave out what is not to be run on an engine, and say what is run when."""
     wanted: str | None = config.getoption("engine")
     left_out = [item for item in items if not _is_wanted(item, wanted)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
+    distribute(items)
 
 
 def _is_wanted(item: pytest.Item, wanted: str | None) -> bool:
-    callspec = getattr(item, "callspec", None)
-    engines = [value for value in callspec.params.values() if isinstance(value, Engine)] if callspec else []
+    engines = engines_of(item)
     if wanted is None:
         impatient = item.get_closest_marker("patient") is None
         return impatient and (Engine.POSTGRES not in engines or item.path.stem == _CORE)

@@ -1,0 +1,42 @@
+"""Which test is run when, and which ones together, where several processes share them (``pytest --dist loadgroup``)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.integration.scene import Engine
+
+_TESTS = Path(__file__).parent
+_LONGEST_FIRST = ("fault", "integration", "bench")  # what is begun last should be over soon
+
+
+def distribute(items: list[pytest.Item]) -> None:
+    """Put what takes long first, and each test into a group unless it is long and has all that it needs to itself."""
+    items.sort(key=_turn)
+    for item in items:
+        if _turn(item) == len(_LONGEST_FIRST) or _shares(item):
+            item.add_marker(pytest.mark.xdist_group(_group(item)))
+
+
+def _turn(item: pytest.Item) -> int:
+    folder = item.path.relative_to(_TESTS).parts[0]
+    return _LONGEST_FIRST.index(folder) if folder in _LONGEST_FIRST else len(_LONGEST_FIRST)
+
+
+def _shares(item: pytest.Item) -> bool:
+    """Whether the tests of a module use one event loop, and with it the processes that were started in it."""
+    marker = item.get_closest_marker("asyncio")
+    return marker is not None and marker.kwargs.get("loop_scope") == "module"
+
+
+def _group(item: pytest.Item) -> str:
+    module = ".".join(item.path.relative_to(_TESTS).with_suffix("").parts)
+    return "-".join([module, *engines_of(item)])
+
+
+def engines_of(item: pytest.Item) -> list[Engine]:
+    """The engines that a test is run on; none where it knows nothing of engines."""
+    callspec = getattr(item, "callspec", None)
+    return [value for value in callspec.params.values() if isinstance(value, Engine)] if callspec else []
