@@ -26,6 +26,7 @@ from service.api.failures import add_handlers
 from service.api.full_document import full_document
 from service.api.job_view import JobDocuments
 from service.api.options import ApiOptions
+from service.api.page.routes import page_router
 from service.api.services import Services
 from service.api.tools import tools_router
 
@@ -60,6 +61,7 @@ def routed_app(options: ApiOptions) -> FastAPI:
     )
     add_handlers(app)
     app.add_middleware(Envelope)
+    app.include_router(page_router())
     app.include_router(tools_router())
     for module in (
         jobs,

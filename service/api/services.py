@@ -20,7 +20,11 @@ from service.usecases.submissions import BatchSubmission, Submission
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StorageDescription:
-    """Where pictures are, for ``GET /cos/config``. `endpoint` and `region` are None for the local folder."""
+    """Where pictures are, for ``GET /cos/config``. `endpoint` and `region` are None for the local folder.
+
+    Attributes:
+        public_url: Where links to outputs lead when the output bucket can be read without a signature.
+    """
 
     kind: str  # cos, r2 or folder
     endpoint: str | None
@@ -30,6 +34,7 @@ class StorageDescription:
     input_prefix: str
     output_prefix: str
     presign_expires_seconds: int
+    public_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -179,6 +179,7 @@ def _storage(settings: Settings, clock: Clock) -> tuple[Storage, FileLinks | Non
         input_prefix=objects.input_prefix,
         output_prefix=objects.output_prefix,
         presign_expires_seconds=objects.presign_expires,
+        public_url=target.public_url if target else None,
     )
     return storage, files, description
 
