@@ -14,8 +14,9 @@ import { isBatch, reachable } from "./job_facts.js";
  */
 export function actions(job, { changed, failed }) {
   const post = (label, action, path, said) => {
-    const act = async (event) => {
-      event.currentTarget.disabled = true;
+    const act = async ({ currentTarget: button }) => {
+      if (button.hasAttribute("aria-disabled")) return;
+      button.setAttribute("aria-disabled", "true"); // not disabled: that would lose the focus
       try {
         const after = await read(`api/v1/jobs/${job.id}/${path}`, { method: "POST" });
         fill(byId("said"), said);
@@ -23,7 +24,7 @@ export function actions(job, { changed, failed }) {
       } catch (error) {
         failed(error);
       } finally {
-        event.target.disabled = false;
+        button.removeAttribute("aria-disabled");
       }
     };
     return element("button", { type: "button", "data-action": action, "aria-label": `${label} ${shortId(job)}`, click: act }, label);

@@ -1,0 +1,51 @@
+"""A real browser: Debian's Chromium, driven by playwright, with pages that must not complain."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
+
+_REFUSED = re.compile(r"Failed to load resource: the server responded with a status of 4\d\d")
+"""The browser's own remark on an answer that the page deals with."""
+
+
+class Browsing:
+    """A running browser."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+
+    @asynccontextmanager
+    async def open(self, url: str, **profile: Any) -> AsyncIterator[Page]:
+        """A page in a profile of its own; `profile` is, for example, its ``viewport`` or ``color_scheme``.
+
+        At the end there must have been no error and no warning, such as of what its content policy forbids.
+        """
+        complaints: list[str] = []
+
+        def hear(message: ConsoleMessage) -> None:
+            if message.type in {"error", "warning"} and not _REFUSED.match(message.text):
+                complaints.append(message.text)
+
+        context = await self._browser.new_context(**profile)
+        context.on("console", hear)
+        context.on("weberror", lambda thrown: complaints.append(str(thrown.error)))
+        page = await context.new_page()
+        await page.goto(url)
+        yield page
+        await context.close()
+        assert complaints == []
+
+
+@asynccontextmanager
+async def chromium() -> AsyncIterator[Browsing]:
+    """A browser without a window. Its sandbox does not work for root, as which containers run tests."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        yield Browsing(browser)
+        await browser.close()
