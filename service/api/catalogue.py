@@ -86,7 +86,7 @@ async def list_operations(_tenant: Tenant) -> OperationList:
     )
 
 
-@router.get("/api/v1/providers", operation_id="list_providers", responses=documented(401))
+@router.get("/api/v1/providers", operation_id="list_providers", responses=documented(401, 503))
 async def list_providers(services: TheServices, _tenant: Tenant) -> ProviderList:
     """Who can do it, and how they are."""
     return ProviderList(
@@ -101,7 +101,7 @@ async def list_providers(services: TheServices, _tenant: Tenant) -> ProviderList
                 takes_mask=can.mask_max_bytes is not None,
                 state=dict(state),
             )
-            for name, can, state in services.providers()
+            for name, can, state in await services.providers()
         ]
     )
 

@@ -81,7 +81,7 @@ class Services:
     redeliver: Callable[[str, str], Awaitable[Delivery]]
     test_callback: Callable[[str, str], Awaitable[Delivery]]
     ready: Callable[[], Awaitable[Sequence[Finding]]]
-    providers: Callable[[], Sequence[tuple[str, Capabilities, Mapping[str, Any]]]]
+    providers: Callable[[], Awaitable[Sequence[tuple[str, Capabilities, Mapping[str, Any]]]]]
     render_metrics: Callable[[], Awaitable[bytes]]
     storage: StorageDescription
     files: FileLinks | None = None

@@ -246,7 +246,14 @@ def _providers(
                 open_seconds=group.circuit_open_seconds,
                 lost_seconds=2 * group.provider_timeout_seconds,
             ),
-            limiter=Limiter(f"calls to {provider.name}", most=group.provider_concurrency, limits=bounds.limits),
+            limiter=Limiter(
+                f"calls to {provider.name}",
+                most=group.provider_concurrency,
+                most_per_tenant=group.tenant_concurrency,
+                per_minute=group.provider_calls_per_minute,
+                limits=bounds.limits,
+                clock=clock,
+            ),
         )
 
     providers: list[Provider] = []

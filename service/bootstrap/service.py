@@ -117,7 +117,7 @@ def join(settings: Settings, parts: Capabilities, metrics: Metrics, *, works: bo
         redeliver=Redeliver(ledger=parts.ledger, clock=parts.clock),
         test_callback=TestCallback(sender=parts.callbacks, secrets=secrets, clock=parts.clock),
         ready=readiness,
-        providers=lambda: [(one.name, one.capabilities, one.state()) for one in parts.providers],
+        providers=parts.providers.states,
         render_metrics=metrics.render,
         storage=parts.storage_description,
         files=parts.files,

@@ -75,6 +75,28 @@ class ProviderSettings(Group):
             examples=["16"],
         ),
     ] = 64
+    provider_calls_per_minute: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=1_000_000,
+            description="Calls to one provider that start within any minute, from all processes on one database "
+            "together: what your account's tier allows.",
+            examples=["250"],
+        ),
+        DefaultWords("as many as the provider takes"),
+    ] = None
+    tenant_concurrency: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=10_000,
+            description="Calls of one tenant to one provider at a time, from all processes on one database together, "
+            "so that nobody's batch takes all of `AFTERIMAGE_PROVIDER_CONCURRENCY`.",
+            examples=["16"],
+        ),
+        DefaultWords("no limit of its own"),
+    ] = None
     circuit_open_seconds: Annotated[
         float,
         Field(

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from service.domain.faults import Fault, ProviderFaultError
+from service.domain.faults import SLOWING, Fault, ProviderFaultError
 from service.domain.jobs import Attempt
 
 INTERRUPTED = "interrupted"
@@ -23,7 +23,10 @@ _RETRIES = {
     Fault.UNREACHABLE: 2,
     Fault.EMPTY_RESULT: 1,
 }
-"""How often a class is asked again by itself; rate limits are bounded by the attempts and the deadline alone."""
+"""How often a class is asked again by itself; rate limits are bounded by the attempts and the deadline alone.
+
+A wait for a pause that a provider asked for, or for a turn, is no attempt and bounded by the deadline alone.
+"""
 
 _ALWAYS_FALL_BACK = frozenset(
     {
@@ -115,9 +118,7 @@ def decide(
     earlier = _earlier(attempts)
     if fault.fault is Fault.MODEL_UNAVAILABLE and len(set(models) - _gone(attempts)) > 1 and now < deadline_at:
         return RetryAt(now, next_model=True)
-    if earlier.total() + 1 < policy.max_attempts and _may_retry(
-        fault, earlier, retry_possibly_billed=retry_possibly_billed
-    ):
+    if _may_retry(fault, earlier, retry_possibly_billed=retry_possibly_billed, policy=policy):
         at = now + timedelta(seconds=_wait_seconds(fault, earlier[fault.fault], jitter, policy))
         if at < deadline_at:
             return RetryAt(at)
@@ -135,7 +136,13 @@ def may_ask_again(attempts: Sequence[Attempt], policy: Policy) -> bool:
     return sum(_was_interrupted(attempt) for attempt in attempts) <= policy.retry_interrupted
 
 
-def _may_retry(fault: ProviderFaultError, earlier: Counter[str], *, retry_possibly_billed: bool) -> bool:
+def _may_retry(
+    fault: ProviderFaultError, earlier: Counter[str], *, retry_possibly_billed: bool, policy: Policy
+) -> bool:
+    if not fault.called:
+        return fault.fault in SLOWING  # a wait that was no attempt
+    if earlier.total() + 1 >= policy.max_attempts:
+        return False
     match fault.fault:
         case Fault.RATE_LIMITED:
             return True

@@ -26,6 +26,10 @@ class Fault(StrEnum):
     STORAGE = "storage"
 
 
+SLOWING = frozenset({Fault.RATE_LIMITED, Fault.OVERLOADED})
+"""The faults that say that there are too many calls."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moderation:
     """A provider's content-policy refusal, as the provider explains it."""
@@ -45,7 +49,8 @@ class ProviderFaultError(Exception):
         retry_after_seconds: How long the provider asked to wait.
         request_id: The provider's id of the request, for its support.
         moderation: Stage and categories when the content policy refused.
-        called: False when the circuit was open and the provider was not asked at all.
+        called: False when the provider was not asked at all: it refuses everybody, has asked for a pause, or the
+            call's turn did not come in time.
     """
 
     def __init__(

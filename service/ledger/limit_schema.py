@@ -26,6 +26,13 @@ shares = Table(
     Column("expires_at", Moment, nullable=False),
 )
 
+paces = Table(
+    "paces",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("next_at", Moment, nullable=False),
+)
+
 outages = Table(
     "outages",
     metadata,

@@ -16,10 +16,12 @@ from sqlalchemy.dialects.postgresql import insert
 from service.domain.limits import COMPLAINT_SECONDS, fair_shares, lowered, raised
 from service.ledger.database import Database
 from service.ledger.limit_schema import limits, shares
+from service.ledger.paces import drawn
 from service.ledger.types import Moment
-from service.ports.limits import Claim, Grant
+from service.ports.limits import Claim, Draw, Grant, Turns
 
 _TURN_SECONDS = 10  # for which the same process comes first where a limit cannot be divided evenly
+_CONTENDS = timedelta(seconds=5)  # for which a process that wanted turns counts as one that will want more
 _FORGOTTEN = timedelta(hours=1)
 _COMPLAINT = timedelta(seconds=COMPLAINT_SECONDS)
 
@@ -70,6 +72,10 @@ class SqlLimits:
         """Answer claims in their order, in one transaction."""
         lease = timedelta(seconds=lease_seconds)
         return await self._database.write(lambda connection: _settle(connection, holder, claims, lease))
+
+    async def draw(self, holder: str, draw: Draw) -> Turns:
+        """Give a process the next turns of a rate, in one transaction."""
+        return await self._database.write(lambda connection: _draw(connection, holder, draw))
 
     async def leave(self, holder: str) -> None:
         """Give back all that a process holds, and forget those that have long been gone."""
@@ -151,6 +157,15 @@ def _keep_shares(
         connection.execute(_HOLD, held)
     if given_back:
         connection.execute(_GIVE_BACK, given_back)
+
+
+def _draw(connection: Connection, holder: str, draw: Draw) -> Turns:
+    now: datetime = connection.execute(_BEGIN, {"names": [draw.name]}).one().now
+    others = {name: share.wanted for name, share in _others(connection, [draw.name], holder, now)[draw.name].items()}
+    turns = drawn(connection, holder, draw, now=now, others=others)
+    row = {"name": draw.name, "holder": holder, "held": turns.count, "wanted": draw.wanted}
+    connection.execute(_HOLD, [row | {"expires_at": now + _CONTENDS}])
+    return turns
 
 
 def _leave(connection: Connection, holder: str) -> None:

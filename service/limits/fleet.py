@@ -16,6 +16,8 @@ from typing import Self
 
 import structlog
 
+from service.domain.pace import Pace
+from service.limits.fleet_rate import FleetRate
 from service.ports.ledger import LedgerUnavailableError
 from service.ports.limits import Claim, Grant, LimitLedger
 
@@ -43,6 +45,7 @@ class FleetLimits:
         self._lease_seconds = lease_seconds
         self._in_use: dict[str, FleetLimit] = {}
         self._asking: set[str] = set()
+        self._drawing: set[FleetRate] = set()
         self._asked = asyncio.Event()
         self._settling: asyncio.Task[None] | None = None
 
@@ -68,10 +71,18 @@ class FleetLimits:
         limit.moved = moved
         return limit
 
+    def rate(self, name: str, *, per_minute: int, moved: Callable[[], None]) -> FleetRate:
+        """This process's turns of the rate of that name; none at first."""
+        return FleetRate(name, Pace(per_minute), ask=self._ask_for_turns, moved=moved)
+
     def ask(self, limit: FleetLimit) -> None:
         """Settle a limit as soon as possible, with all that are asked for meanwhile."""
         self._in_use[limit.name] = limit
         self._asking.add(limit.name)
+        self._asked.set()
+
+    def _ask_for_turns(self, rate: FleetRate) -> None:
+        self._drawing.add(rate)
         self._asked.set()
 
     async def _settle_for_ever(self) -> None:
@@ -88,6 +99,7 @@ class FleetLimits:
                 beat_at = time.monotonic() + self._beat_seconds
             try:
                 await self._settle(beats=beats)
+                await self._draw()
                 if away:
                     _log.info("limits are shared with other processes again")
                 away = False
@@ -116,6 +128,16 @@ class FleetLimits:
             if not claim.wanted and not limit.wanted:
                 del self._in_use[limit.name]
             limit.take(claim, grant, until=asked_at + self._lease_seconds)
+
+    async def _draw(self) -> None:
+        for rate in list(self._drawing):
+            if (draw := rate.draw()) is not None:
+                asked_at = time.monotonic()
+                turns = await self._ledger.draw(self._holder, draw)
+                self._drawing.discard(rate)
+                rate.take(turns, asked_at=asked_at, answered_at=time.monotonic())
+            else:
+                self._drawing.discard(rate)
 
 
 class FleetLimit:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from service.domain.limits import COMPLAINT_SECONDS, lowered, raised
+from service.domain.pace import Pace, opens_at
+from service.limits.alarm import Alarm
 from service.ports.clock import Clock
 from service.ports.limits import Outage
 
@@ -20,6 +23,11 @@ class LocalLimits:
         """A limit of its own; nobody else moves it."""
         del name, moved
         return LocalLimit(most=most, clock=self._clock)
+
+    def rate(self, name: str, *, per_minute: int, moved: Callable[[], None]) -> LocalRate:
+        """A rate of its own; nobody else draws from it."""
+        del name
+        return LocalRate(Pace(per_minute), moved=moved)
 
 
 class LocalLimit:
@@ -54,6 +62,29 @@ class LocalLimit:
     def succeed(self) -> None:
         """Raise it by a part of a step."""
         self._level = raised(self._level, most=self._most)
+
+
+class LocalRate:
+    """Implements `service.ports.limits.Rate`: draws each turn when it is used."""
+
+    def __init__(self, pace: Pace, *, moved: Callable[[], None]) -> None:
+        self._pace = pace
+        self._next_at = float("-inf")  # as `time.monotonic` tells it
+        self._alarm = Alarm(moved)
+
+    @property
+    def ready(self) -> bool:
+        """Whether one may begin now."""
+        return time.monotonic() >= opens_at(self._next_at)
+
+    def begin(self) -> None:
+        """Use the next turn."""
+        first_at = self._pace.first(self._next_at, now=time.monotonic())
+        self._next_at = self._pace.times(first_at, 1)[-1]
+
+    def note(self, *, wanted: int) -> None:
+        """Wake those who want a turn when it comes."""
+        self._alarm.set(None if not wanted or self.ready else opens_at(self._next_at))
 
 
 class LocalOutages:

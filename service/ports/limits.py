@@ -1,4 +1,4 @@
-"""The seams to what holds for all processes together: how much may be out at a time, and who refuses everybody.
+"""The seams to what holds for all processes together: how much may be out, how often, and who refuses everybody.
 
 With one process both are kept in its memory. The processes of a fleet keep them in their database.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from service.domain.faults import Fault
+from service.domain.faults import SLOWING, Fault
 
 
 class Limit(Protocol):
@@ -39,6 +39,23 @@ class Limit(Protocol):
         ...
 
 
+class Rate(Protocol):
+    """How often something may begin, as `service.domain.pace` has it."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether one may begin now."""
+        ...
+
+    def begin(self) -> None:
+        """Note that one begins now, when it is ready."""
+        ...
+
+    def note(self, *, wanted: int) -> None:
+        """Tell how many would begin now if they might, whenever that has changed."""
+        ...
+
+
 class Limits(Protocol):
     """Where limits are kept."""
 
@@ -48,6 +65,14 @@ class Limits(Protocol):
         Args:
             most: What it is at first, and the highest that it returns to.
             moved: Called when more may be allowed than before, on the event loop.
+        """
+        ...
+
+    def rate(self, name: str, *, per_minute: int, moved: Callable[[], None]) -> Rate:
+        """The rate of that name.
+
+        Args:
+            moved: Called when one that was wanted may begin, on the event loop.
         """
         ...
 
@@ -86,11 +111,44 @@ class Grant:
     level: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draw:
+    """What one process wants of one rate.
+
+    Attributes:
+        wanted: How many would begin now if they might.
+        unused: How many turns it still has for them.
+    """
+
+    name: str
+    per_minute: int
+    wanted: int
+    unused: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turns:
+    """Turns that nobody else has, as `service.domain.pace.Pace` spaces them.
+
+    Attributes:
+        first_in_seconds: The time of the first, seen from the moment of the answer.
+        portion: How many a process has at most now, those that it had before included.
+    """
+
+    first_in_seconds: float
+    count: int
+    portion: int
+
+
 class LimitLedger(Protocol):
     """Where the processes of a fleet write down what they hold. Methods raise `LedgerUnavailableError`."""
 
     async def settle(self, holder: str, claims: Sequence[Claim], *, lease_seconds: float) -> Sequence[Grant]:
         """Answer claims in their order, each name once; what is held of all together never grows above a limit."""
+        ...
+
+    async def draw(self, holder: str, draw: Draw) -> Turns:
+        """Give a process the next turns of a rate, a fair part of what all want of the next few seconds."""
         ...
 
     async def leave(self, holder: str) -> None:
@@ -100,7 +158,7 @@ class LimitLedger(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outage:
-    """Why a provider is asked by nobody now.
+    """Why a provider is asked by nobody now; after a pause that it asked for, by everybody again.
 
     Attributes:
         message: The provider's, safe to show to callers.
@@ -113,6 +171,11 @@ class Outage:
     http_status: int | None
     open_until: datetime
     probe_until: datetime | None = None
+
+    @property
+    def is_pause(self) -> bool:
+        """Whether it is over at `open_until`, without a call that tries."""
+        return self.fault in SLOWING
 
 
 class Outages(Protocol):

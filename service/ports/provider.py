@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
 from service.ports.imaging import Picture, SourceLimits
@@ -75,6 +76,34 @@ class Ticket:
     state: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who wants to call a provider, and how that may wait for its turn.
+
+    Attributes:
+        bulk: One of the many calls of a batch, which let single ones go first.
+        collects: It asks for what a ticket stands for, and starts nothing.
+        deadline_at: When it is too late for its turn to come.
+    """
+
+    tenant: str
+    bulk: bool = False
+    collects: bool = False
+    deadline_at: datetime | None = None
+
+
+class CallLaterError(Exception):
+    """Nobody was asked: others of the same tenant wait already, and whoever comes again then takes no place meanwhile.
+
+    Args:
+        due_at: When its turn may have come near.
+    """
+
+    def __init__(self, due_at: datetime) -> None:
+        super().__init__(f"not before {due_at}")
+        self.due_at = due_at
+
+
 class Provider(Protocol):
     """One vendor or the local one. Calls raise `ProviderFaultError` and nothing else.
 
@@ -91,14 +120,13 @@ class Provider(Protocol):
         """What it can do."""
         ...
 
-    def admission(self, *, bulk: bool = False) -> AbstractAsyncContextManager[None]:
+    def admission(self, caller: Caller) -> AbstractAsyncContextManager[None]:
         """Wait for leave to call: entered before a call is recorded, left when its answer is there.
 
-        Args:
-            bulk: One of the many calls of a batch, which let single ones go first.
-
         Raises:
-            ProviderFaultError: on entering, with `called` False, while the provider is known to refuse everybody.
+            ProviderFaultError: on entering, with `called` False, while the provider is known to refuse everybody or
+                has asked for a pause; and when its turn has not come by the caller's deadline.
+            CallLaterError: on entering, when a call that is not in bulk had better wait elsewhere.
         """
         ...
 
@@ -114,8 +142,12 @@ class Provider(Protocol):
         """What one picture is expected to cost in US dollars, None where no price is known."""
         ...
 
-    def state(self) -> Mapping[str, Any]:
-        """How it is now, for ``GET /providers``: circuit, concurrency."""
+    async def state(self) -> Mapping[str, Any]:
+        """How it is now, for ``GET /providers``: circuit, concurrency.
+
+        Raises:
+            LedgerUnavailableError: nobody can tell.
+        """
         ...
 
     async def ping(self) -> None:

@@ -1,4 +1,4 @@
-"""What stands before every paid provider: its circuit and its concurrency."""
+"""What stands before every paid provider: its circuit, and the limits on calls to it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from service.ports.provider import Capabilities, Provider, Result, Task, Ticket
+from service.ports.provider import Caller, Capabilities, Provider, Result, Task, Ticket
 from service.providers.circuit import Circuit
 from service.providers.concurrency import Limiter
 
@@ -30,15 +30,17 @@ class GuardedProvider:
         return self._provider.capabilities
 
     @asynccontextmanager
-    async def admission(self, *, bulk: bool = False) -> AsyncIterator[None]:
+    async def admission(self, caller: Caller) -> AsyncIterator[None]:
         """Wait for a slot; the fault that leaves the block, or none, is what circuit and limit learn from.
 
         Raises:
-            ProviderFaultError: with `called` False while the circuit is open.
-            LedgerUnavailableError: nobody can tell whether it is.
+            ProviderFaultError: with `called` False while the circuit is open, during a pause that the provider asked
+                for, and when its turn has not come by the caller's deadline.
+            CallLaterError: others of the tenant wait already.
+            LedgerUnavailableError: nobody can tell whether the circuit is open.
         """
         await self._circuit.check()  # nobody queues for what is refused anyway
-        async with self._limiter.slot(bulk=bulk), self._provider.admission(bulk=bulk), self._circuit.call():
+        async with self._limiter.slot(caller), self._provider.admission(caller), self._circuit.call():
             yield
 
     async def start(self, task: Task) -> Result | Ticket:
@@ -53,9 +55,14 @@ class GuardedProvider:
         """What the provider behind it expects."""
         return await self._provider.estimate(task_parameters)
 
-    def state(self) -> Mapping[str, Any]:
-        """Circuit, concurrency, and what the provider behind it says."""
-        return {**self._circuit.state(), **self._limiter.state(), **self._provider.state()}
+    async def state(self) -> Mapping[str, Any]:
+        """Circuit and limits, as all processes have them, and what the provider behind it says.
+
+        Raises:
+            LedgerUnavailableError: nobody can tell whether the circuit is open.
+        """
+        await self._circuit.look()
+        return {**self._circuit.state(), **self._limiter.state(), **await self._provider.state()}
 
     async def ping(self) -> None:
         """Ask the provider behind it, whatever the circuit says."""

@@ -11,7 +11,7 @@ from service.domain.operations import DONE_BY_SERVICE
 from service.domain.pictures import PictureFormat
 from service.domain.resizing import resize_of
 from service.ports.imaging import Encoding, Imaging, SourceLimits
-from service.ports.provider import Capabilities, Result, Task, Ticket
+from service.ports.provider import Caller, Capabilities, Result, Task, Ticket
 
 _FORMATS = (PictureFormat.PNG, PictureFormat.JPEG, PictureFormat.WEBP, PictureFormat.AVIF)
 _ANY_SIZE = 1 << 40  # bytes; what the service accepts at all was checked before
@@ -33,7 +33,7 @@ class LocalProvider:
     def __init__(self, imaging: Imaging) -> None:
         self._imaging = imaging
 
-    def admission(self, *, bulk: bool = False) -> AbstractAsyncContextManager[None]:  # noqa: ARG002 - the seam's signature
+    def admission(self, caller: Caller) -> AbstractAsyncContextManager[None]:  # noqa: ARG002 - the seam's signature
         """Nobody waits here: the imaging workers are bounded themselves."""
         return nullcontext()
 
@@ -61,7 +61,7 @@ class LocalProvider:
         """Nothing, whatever is asked."""
         return 0.0
 
-    def state(self) -> Mapping[str, Any]:
+    async def state(self) -> Mapping[str, Any]:
         """Nothing changes here while it runs."""
         return {}
 

@@ -24,7 +24,7 @@ from openai import (
 from service.domain.faults import Fault, ProviderFaultError
 from service.domain.pictures import PictureFormat
 from service.ports.imaging import SourceLimits
-from service.ports.provider import Capabilities, Result, Task, Ticket
+from service.ports.provider import Caller, Capabilities, Result, Task, Ticket
 from service.providers.openai_answers import parse
 from service.providers.openai_faults import refused, unanswered
 from service.providers.openai_models import form_of, parameters_of
@@ -79,7 +79,7 @@ class OpenAIProvider:
             mask_max_bytes=_MASK_BYTES,
         )
 
-    def admission(self, *, bulk: bool = False) -> AbstractAsyncContextManager[None]:  # noqa: ARG002 - the seam's signature
+    def admission(self, caller: Caller) -> AbstractAsyncContextManager[None]:  # noqa: ARG002 - the seam's signature
         """Nobody waits here; see `service.providers.guarded`."""
         return nullcontext()
 
@@ -114,7 +114,7 @@ class OpenAIProvider:
         quality = task_parameters.get("quality") or self._quality
         return self._prices.estimate(self._models[0], quality=quality, size=task_parameters.get("size"))
 
-    def state(self) -> Mapping[str, Any]:
+    async def state(self) -> Mapping[str, Any]:
         """Nothing changes here while it runs."""
         return {}
 

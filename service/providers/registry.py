@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from service.ports.provider import Provider
+from service.ports.provider import Capabilities, Provider
 
 
 class Registry:
@@ -23,6 +24,14 @@ class Registry:
     def get(self, name: str) -> Provider | None:
         """One provider by name."""
         return self._providers.get(name)
+
+    async def states(self) -> Sequence[tuple[str, Capabilities, Mapping[str, Any]]]:
+        """Name, capabilities and present state of all.
+
+        Raises:
+            LedgerUnavailableError: nobody can tell.
+        """
+        return [(one.name, one.capabilities, await one.state()) for one in self]
 
     def choose(self, operation: str, requested: str | None) -> Provider:
         """The requested provider, else the first paid one that can do the operation, else one that costs nothing.

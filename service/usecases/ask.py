@@ -16,7 +16,7 @@ from service.domain.pictures import PictureFormat, PictureRefusedError
 from service.ports.clock import Clock
 from service.ports.imaging import Imaging, Picture
 from service.ports.ledger import Ledger
-from service.ports.provider import Provider, Result, Task, Ticket
+from service.ports.provider import Caller, Provider, Result, Task, Ticket
 from service.ports.storage import StorageError
 from service.telemetry.metrics import Metrics
 from service.usecases.head_start import HeadStart
@@ -97,12 +97,20 @@ class AskProvider:
         The end of an attempt that succeeded is left to whoever records what it led to.
 
         Raises:
-            ProviderFaultError: the attempt failed and is recorded so.
+            ProviderFaultError: the attempt failed and is recorded so; or nobody was asked.
+            CallLaterError: nobody was asked, and nobody waits.
             LeaseLostError: another worker has the job; nothing was asked, or what came is left to that one.
             StorageError: the result could not be stored.
         """
-        async with provider.admission(bulk=job.item is not None):
-            attempt = _open_ticket(job, provider) or Attempt(
+        ticketed = _open_ticket(job, provider)
+        caller = Caller(
+            tenant=job.tenant,
+            bulk=job.item is not None,
+            collects=ticketed is not None,
+            deadline_at=None if ticketed is not None else job.deadline_at,  # it may be paid for
+        )
+        async with provider.admission(caller):
+            attempt = ticketed or Attempt(
                 number=len(job.attempts) + 1, provider=provider.name, model=task.model, started_at=self._clock.now()
             )
             if attempt.ticket is None:

@@ -15,7 +15,7 @@ from service.domain.pictures import PictureRefusedError
 from service.domain.work import Again
 from service.ports.clock import Clock
 from service.ports.ledger import Ledger
-from service.ports.provider import Provider, Providers
+from service.ports.provider import CallLaterError, Provider, Providers
 from service.ports.storage import StorageError
 from service.usecases.ask import AskProvider, Pending, interrupted
 from service.usecases.locally import EditLocally
@@ -125,6 +125,8 @@ class EditPicture:
             asked = await self._ask(job, provider, task, warnings)
         except ProviderFaultError as fault:
             return await self._decide(job, provider, source, fault)
+        except CallLaterError as later:
+            return Again(later.due_at)
         return Again(asked.due_at) if isinstance(asked, Pending) else asked
 
     async def _decide(

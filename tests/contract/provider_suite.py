@@ -13,8 +13,9 @@ from PIL import Image
 from service.domain.operations import OPERATIONS
 from service.domain.pictures import PictureFormat
 from service.ports.imaging import Picture
-from service.ports.provider import Provider, Result, Task
+from service.ports.provider import Caller, Provider, Result, Task
 
+CALLER = Caller(tenant="t")
 _WIDTH, _HEIGHT = 96, 64
 
 
@@ -69,7 +70,7 @@ class ProviderSuite:
 
     async def test_it_edits(self, provider: Provider) -> None:
         source = picture()
-        async with provider.admission():
+        async with provider.admission(CALLER):
             result = await provider.start(task(pictures=(source,)))
         assert isinstance(result, Result)
         with Image.open(io.BytesIO(result.data)) as made, Image.open(io.BytesIO(source.data)) as before:
@@ -78,20 +79,20 @@ class ProviderSuite:
 
     async def test_it_takes_every_format_that_it_says(self, provider: Provider) -> None:
         for kind in provider.capabilities.sources.formats:
-            async with provider.admission():
+            async with provider.admission(CALLER):
                 result = await provider.start(task(pictures=(picture(kind),)))
             assert isinstance(result, Result)
 
     async def test_it_writes_every_format_that_it_says(self, provider: Provider) -> None:
         for name in sorted(provider.capabilities.formats):
-            async with provider.admission():
+            async with provider.admission(CALLER):
                 result = await provider.start(task(parameters={"output_format": name}))
             assert isinstance(result, Result)
             with Image.open(io.BytesIO(result.data)) as made:
                 assert str(made.format).lower() == name
 
     async def test_it_fits_the_picture_to_the_size_that_was_asked_for(self, provider: Provider) -> None:
-        async with provider.admission():
+        async with provider.admission(CALLER):
             result = await provider.start(
                 task(pictures=(picture(width=2048, height=2048),), parameters={"size": "1024x1536"})
             )
@@ -103,7 +104,7 @@ class ProviderSuite:
 
     async def test_it_says_what_it_costs(self, provider: Provider) -> None:
         paid = provider.capabilities.paid
-        async with provider.admission():
+        async with provider.admission(CALLER):
             result = await provider.start(task())
         assert isinstance(result, Result)
         assert result.cost_usd is not None
@@ -115,5 +116,5 @@ class ProviderSuite:
     async def test_it_can_be_reached(self, provider: Provider) -> None:
         await provider.ping()
 
-    def test_its_state_can_be_shown(self, provider: Provider) -> None:
-        assert all(isinstance(name, str) for name in provider.state())
+    async def test_its_state_can_be_shown(self, provider: Provider) -> None:
+        assert all(isinstance(name, str) for name in await provider.state())

@@ -14,8 +14,9 @@ from service.callbacks.slots import HostSlots
 from service.domain.limits import raised
 from service.limits.fleet import FleetLimits
 from service.ports.limits import Limits
+from service.ports.provider import Caller
 from service.providers.concurrency import Limiter
-from tests.contract.limit_suite import LimitSuite, User, process, processes
+from tests.contract.limit_suite import LimitSuite, RealClock, User, process, processes
 from tests.contract.racing import gate, waiting
 from tests.servers.postgres import PostgresServer
 from tests.servers.processes import ChildProcess
@@ -181,11 +182,11 @@ class TestSharing:
         await asyncio.wait_for(waits, 30)
 
     async def test_calls_in_bulk_go_out_at_once_while_there_is_room(self, fleet: Sequence[FleetLimits]) -> None:
-        limiter = Limiter("calls", most=64, limits=fleet[0])
+        limiter = Limiter("calls", most=64, limits=fleet[0], clock=RealClock())
         order, all_out = Attempts(), asyncio.Barrier(8)
 
         async def call() -> None:
-            async with limiter.slot(bulk=True), order.counted():
+            async with limiter.slot(Caller(tenant="t", bulk=True)), order.counted():
                 await all_out.wait()
 
         async with asyncio.timeout(30):
@@ -194,11 +195,11 @@ class TestSharing:
         assert order.most_at_once == 8
 
     async def test_bulk_leaves_nothing_unused_of_many_small_parts(self, fleet: Sequence[FleetLimits]) -> None:
-        limiters = [Limiter("calls", most=6, limits=limits) for limits in fleet]
+        limiters = [Limiter("calls", most=6, limits=limits, clock=RealClock()) for limits in fleet]
         order, all_out = Attempts(), asyncio.Barrier(6)
 
         async def call(limiter: Limiter) -> None:
-            async with limiter.slot(bulk=True), order.counted():
+            async with limiter.slot(Caller(tenant="t", bulk=True)), order.counted():
                 await all_out.wait()
 
         async with asyncio.timeout(30):
@@ -206,15 +207,15 @@ class TestSharing:
         assert order.most_at_once == 6
 
     async def test_who_gave_up_while_there_was_not_enough_asks_again(self, fleet: Sequence[FleetLimits]) -> None:
-        first, second = (Limiter("calls", most=1, limits=limits) for limits in fleet[:2])
-        async with first.slot():
-            waits = asyncio.create_task(Attempts().attempt(second.slot()))
+        first, second = (Limiter("calls", most=1, limits=limits, clock=RealClock()) for limits in fleet[:2])
+        async with first.slot(Caller(tenant="t")):
+            waits = asyncio.create_task(Attempts().attempt(second.slot(Caller(tenant="t"))))
             await asyncio.sleep(0.2)  # it has been told that there is nothing
             waits.cancel()
             await asyncio.wait([waits])
             await asyncio.sleep(1.5)
         async with asyncio.timeout(30):
-            await Attempts().attempt(second.slot())
+            await Attempts().attempt(second.slot(Caller(tenant="t")))
 
     async def test_what_a_process_leaves_behind_in_order_is_free_at_once(
         self, fleet: Sequence[FleetLimits], postgres_url: str

@@ -32,5 +32,5 @@ class TestGuardedOpenAI(TestOpenAI):
     async def made(self) -> AsyncIterator[Provider]:
         async with super().made() as provider:
             circuit = Circuit("openai", outages=LocalOutages(), clock=RealClock(), open_seconds=60)
-            limiter = Limiter("calls", most=2, limits=LocalLimits(RealClock()))
+            limiter = Limiter("calls", most=2, limits=LocalLimits(RealClock()), clock=RealClock())
             yield GuardedProvider(provider, circuit=circuit, limiter=limiter)

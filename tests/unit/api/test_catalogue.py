@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import httpx
 
 from service.domain.operations import OPERATIONS, EditParameters
+from service.ports.provider import Capabilities
 from tests.unit.api.conftest import Ask
 from tests.unit.api.world import LOCAL
 
@@ -26,7 +29,11 @@ async def test_example_of_every_operation_is_accepted(client: httpx.AsyncClient)
 
 async def test_providers(ask: Ask) -> None:
     masking = replace(LOCAL, paid=True, models=("a", "b"), mask_max_bytes=1000)
-    client = ask(providers=lambda: [("local", LOCAL, {}), ("openai", masking, {"circuit": "open"})])
+
+    async def states() -> Sequence[tuple[str, Capabilities, Mapping[str, Any]]]:
+        return [("local", LOCAL, {}), ("openai", masking, {"circuit": "open"})]
+
+    client = ask(providers=states)
     local, paid = (await client.get("/api/v1/providers")).json()["data"]
     assert local == {
         "name": "local",

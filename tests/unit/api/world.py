@@ -7,10 +7,11 @@ storage and a real database is what the integration tests go through.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from service.api.services import BatchServices, Services, StorageDescription
 from service.domain.batches import Batch, Estimate, Group, Item, ItemStatus
@@ -154,7 +155,7 @@ class World:
             redeliver=self._redeliver,
             test_callback=self._test_callback,
             ready=self._ready,
-            providers=lambda: [("local", LOCAL, {"circuit": "closed"})],
+            providers=self._providers,
             render_metrics=self._metrics,
             storage=StorageDescription(
                 kind="cos",
@@ -222,6 +223,9 @@ class World:
             raise self.refusal
         self.tested.append((tenant, url))
         return delivery(url=url, job_id="test")
+
+    async def _providers(self) -> Sequence[tuple[str, Capabilities, Mapping[str, Any]]]:
+        return [("local", LOCAL, {"circuit": "closed"})]
 
     async def _ready(self) -> Sequence[Finding]:
         return self.findings

@@ -46,9 +46,10 @@ def follows(
     retry_possibly_billed: bool = False,
     jitter: float = 0.5,
     policy: Policy | None = None,
+    called: bool = True,
 ) -> Decision:
     return decide(
-        ProviderFaultError(fault, "no", code=code, retry_after_seconds=retry_after_seconds),
+        ProviderFaultError(fault, "no", code=code, retry_after_seconds=retry_after_seconds, called=called),
         attempts=[attempt(one) if isinstance(one, Fault) else one for one in earlier],
         now=NOW,
         deadline_at=NOW + deadline,
@@ -70,6 +71,26 @@ def test_without_money_nobody_is_asked_again(fault: Fault) -> None:
 
 def test_a_rate_limit_waits_as_long_as_it_was_asked_to() -> None:
     assert follows(Fault.RATE_LIMITED, retry_after_seconds=20, jitter=0) == after(20)
+
+
+@pytest.mark.parametrize("fault", [Fault.RATE_LIMITED, Fault.OVERLOADED])
+def test_a_pause_is_waited_out_however_often_the_provider_was_asked_before(fault: Fault) -> None:
+    earlier = [fault] * 2
+    policy = Policy(max_attempts=1)
+    paused = follows(fault, *earlier, retry_after_seconds=20, jitter=0, policy=policy, called=False)
+    assert paused == after(20)
+    assert follows(fault, *earlier, retry_after_seconds=20, jitter=0, policy=policy) == FallBack(fault)
+
+
+def test_a_pause_that_ends_after_the_deadline_is_not_waited_out() -> None:
+    late = {"retry_after_seconds": 20, "deadline": timedelta(seconds=20), "called": False}
+    assert follows(Fault.RATE_LIMITED, **late) == FallBack("rate_limited")
+    assert follows(Fault.OVERLOADED, **late, policy=OFF) == Fail("overloaded")
+
+
+@pytest.mark.parametrize("fault", [Fault.BILLING_EXHAUSTED, Fault.QUOTA_DAILY])
+def test_what_is_refused_to_everybody_is_not_asked_again(fault: Fault) -> None:
+    assert follows(fault, called=False) == FallBack(fault)
 
 
 @given(asked=st.floats(0, 3000), jitter=st.floats(0, 1, exclude_max=True), failures=st.integers(0, 3))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
@@ -33,6 +34,16 @@ async def fail(circuit: Circuit, error: BaseException = BILLING) -> None:
     with pytest.raises(type(error)):
         async with circuit.call():
             raise error
+
+
+async def fail_while_out(circuit: Circuit, *errors: ProviderFaultError) -> None:
+    """Calls that are all out before the first of them fails, and end in this order."""
+    *earlier, last = errors
+    with suppress(ProviderFaultError):
+        async with circuit.call():
+            if earlier:
+                await fail_while_out(circuit, *earlier)
+            raise last
 
 
 async def refusal(circuit: Circuit) -> ProviderFaultError:
@@ -160,3 +171,64 @@ async def test_a_probe_that_tells_nothing_for_long_counts_as_lost(circuit: Circu
         async with circuit.call():
             pass
         assert circuit.state() == {"circuit": "closed"}
+
+
+def asked_to_wait(seconds: float | None, fault: Fault = Fault.RATE_LIMITED) -> ProviderFaultError:
+    return ProviderFaultError(fault, "slow down", http_status=429, retry_after_seconds=seconds)
+
+
+async def test_a_pause_refuses_everybody_until_it_ends(circuit: Circuit, clock: HandClock) -> None:
+    await fail(circuit, asked_to_wait(30))
+    assert circuit.state() == {"circuit": "closed", "paused_until": "2026-11-21T12:00:30+00:00"}
+    clock.forward(10)
+    refused = await refusal(circuit)
+    assert (refused.fault, refused.retry_after_seconds) == (Fault.RATE_LIMITED, 20)
+    assert "pause until 12:00:30 UTC: slow down" in refused.message
+    clock.forward(20)
+    assert circuit.state() == {"circuit": "closed"}
+    async with circuit.call(), circuit.call():
+        pass
+
+
+async def test_a_longer_pause_counts_and_a_shorter_one_does_not(circuit: Circuit, clock: HandClock) -> None:
+    await fail_while_out(circuit, *map(asked_to_wait, (30, 40, 10)))
+    assert (await refusal(circuit)).retry_after_seconds == 40
+    clock.forward(40)
+    await circuit.check()
+
+
+async def test_nobody_is_made_to_pause_for_longer_than_five_minutes(circuit: Circuit) -> None:
+    await fail(circuit, asked_to_wait(3600))
+    assert (await refusal(circuit)).retry_after_seconds == 300
+
+
+@pytest.mark.parametrize("seconds", [None, 0])
+async def test_without_a_time_there_is_no_pause(circuit: Circuit, seconds: float | None) -> None:
+    await fail(circuit, asked_to_wait(seconds))
+    assert circuit.state() == {"circuit": "closed"}
+    await circuit.check()
+
+
+async def test_a_pause_does_not_end_an_outage(circuit: Circuit) -> None:
+    await fail_while_out(circuit, BILLING, asked_to_wait(30))
+    assert circuit.state()["circuit"] == "open"
+    assert (await refusal(circuit)).fault is BILLING.fault
+
+
+async def test_an_outage_takes_the_place_of_a_pause(circuit: Circuit) -> None:
+    await fail_while_out(circuit, asked_to_wait(30), BILLING)
+    assert circuit.state()["circuit"] == "open"
+    assert (await refusal(circuit)).fault is BILLING.fault
+
+
+async def test_a_probe_that_is_asked_to_wait_lets_the_next_one_try_after_that(
+    circuit: Circuit, clock: HandClock
+) -> None:
+    await fail(circuit)
+    clock.forward(60)
+    await fail(circuit, asked_to_wait(30))
+    assert (await refusal(circuit)).fault is BILLING.fault
+    clock.forward(30)
+    async with circuit.call():
+        pass
+    assert circuit.state() == {"circuit": "closed"}

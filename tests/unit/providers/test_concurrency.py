@@ -6,6 +6,7 @@ import pytest
 
 from service.domain.faults import Fault, ProviderFaultError
 from service.limits.local import LocalLimits
+from service.ports.provider import Caller
 from service.providers.concurrency import Limiter
 from tests.unit.providers.clocks import HandClock
 
@@ -16,7 +17,7 @@ def clock() -> HandClock:
 
 
 def limiter(clock: HandClock, most: int = 8) -> Limiter:
-    return Limiter("calls", most=most, limits=LocalLimits(clock))
+    return Limiter("calls", most=most, limits=LocalLimits(clock), clock=clock)
 
 
 class Calls:
@@ -35,7 +36,7 @@ class Calls:
         self._may_end[name].set()
 
     async def _call(self, name: int, *, bulk: bool) -> None:
-        async with self._limiter.slot(bulk=bulk):
+        async with self._limiter.slot(Caller(tenant="t", bulk=bulk)):
             self.order.append(name)
             await self._may_end[name].wait()
 
@@ -47,12 +48,12 @@ async def settle() -> None:
 
 async def fail(limiter: Limiter, fault: Fault, *, called: bool = True) -> None:
     with pytest.raises(ProviderFaultError):
-        async with limiter.slot():
+        async with limiter.slot(Caller(tenant="t")):
             raise ProviderFaultError(fault, "no", called=called)
 
 
 async def succeed(limiter: Limiter) -> None:
-    async with limiter.slot():
+    async with limiter.slot(Caller(tenant="t")):
         pass
 
 
