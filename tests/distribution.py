@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -26,9 +27,10 @@ def _turn(item: pytest.Item) -> int:
 
 
 def _shares(item: pytest.Item) -> bool:
-    """Whether the tests of a module use one event loop, and with it the processes that were started in it."""
-    marker = item.get_closest_marker("asyncio")
-    return marker is not None and marker.kwargs.get("loop_scope") == "module"
+    """Whether it uses what is made once for all tests of its module."""
+    assert isinstance(item, pytest.Function)
+    definitions = chain.from_iterable(item._fixtureinfo.name2fixturedefs.values())
+    return any(definition.scope == "module" for definition in definitions)
 
 
 def _group(item: pytest.Item) -> str:

@@ -1,4 +1,4 @@
-"""What is measured is the service without its coverage, to which other tests give all that these could."""
+"""Measurements of processes."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import pytest
 
 
 @pytest.fixture(autouse=True)
-def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+def without_coverage(unmeasured: None) -> None:
+    """What is measured is the service alone."""

@@ -1,4 +1,4 @@
-"""What is killed leaves no figures of its coverage behind: its processes are started without, and start sooner."""
+"""Processes that come to harm."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import pytest
 
 
 @pytest.fixture(autouse=True)
-def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+def without_coverage(unmeasured: None) -> None:
+    """All tests here kill what they start."""

@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.integration.scene import OpenScene, Scene, encoded, picture
 from tests.integration.test_batches import TOOL, fill, until
@@ -30,6 +31,7 @@ async def told(at: EventSource, count: int) -> None:
             await asyncio.sleep(0.02)
 
 
+@pytest.mark.usefixtures("unmeasured")
 async def test_every_follower_of_a_batch_hears_everything_once_and_in_order(
     tmp_path: Path, open_scene: OpenScene
 ) -> None:

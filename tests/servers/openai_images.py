@@ -89,6 +89,12 @@ class ImagesServer:
         self.calls.clear()
         self.most_in_flight = self.in_flight
 
+    def reset(self) -> None:
+        """Forget the script, too, and answer with pictures."""
+        self.forget()
+        self._script.clear()
+        self._always = REPLIES["picture"]
+
     def __enter__(self) -> Self:
         self._thread.start()
         return self
