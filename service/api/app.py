@@ -25,6 +25,7 @@ from service.api.envelope import Envelope
 from service.api.failures import add_handlers
 from service.api.full_document import full_document
 from service.api.job_view import JobDocuments
+from service.api.mcp import route as mcp
 from service.api.options import ApiOptions
 from service.api.page.routes import page_router
 from service.api.services import Services
@@ -74,6 +75,7 @@ def routed_app(options: ApiOptions) -> FastAPI:
         health,
         files,
         document_routes,
+        mcp,
     ):
         app.include_router(module.router)
     return app

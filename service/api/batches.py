@@ -64,7 +64,7 @@ class ItemFilters(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    status: ItemStatus | None = None
+    status: Annotated[ItemStatus | None, Field(description="Only pictures in this state.")] = None
     group: Annotated[str | None, Field(max_length=200, description="Only the pictures of this group.")] = None
     cursor: Annotated[str | None, Field(description="next_cursor of the page before.")] = None
     limit: Annotated[int, Field(ge=1, le=1000)] = 100

@@ -51,15 +51,19 @@ class Bodies:
         self._budget = UploadBudget(total_bytes=options.uploads_total_bytes, wait_seconds=options.upload_wait_seconds)
 
     @asynccontextmanager
-    async def raw(self, request: Request) -> AsyncIterator[bytes]:
+    async def raw(self, request: Request, *, max_bytes: int | None = None) -> AsyncIterator[bytes]:
         """Read a body of JSON, whatever it says; the memory counts as used until the block ends.
+
+        Args:
+            max_bytes: Where less is accepted than of other bodies.
 
         Raises:
             RefusedError: it is too large, too slow, or declared as something else.
         """
         _check_media_type(request)
-        async with self._budget.reserve(declared_length(request, max_bytes=self._max_bytes)):
-            yield await read_body(request, max_bytes=self._max_bytes, within_seconds=self._upload_seconds)
+        most = self._max_bytes if max_bytes is None else min(max_bytes, self._max_bytes)
+        async with self._budget.reserve(declared_length(request, max_bytes=most)):
+            yield await read_body(request, max_bytes=most, within_seconds=self._upload_seconds)
 
     @asynccontextmanager
     async def parsed(

@@ -42,8 +42,10 @@ class JobFilters(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    status: JobStatus | None = None
-    operation: Annotated[str | None, Field(max_length=64, pattern=r"^[a-z_]+$")] = None
+    status: Annotated[JobStatus | None, Field(description="Only jobs in this state.")] = None
+    operation: Annotated[
+        str | None, Field(max_length=64, pattern=r"^[a-z_]+$", description="Only jobs of this operation.")
+    ] = None
     created_after: Annotated[AwareDatetime | None, Field(description="With a time zone (RFC 3339).")] = None
     created_before: Annotated[AwareDatetime | None, Field(description="With a time zone (RFC 3339).")] = None
     cursor: Annotated[str | None, Field(description="next_cursor of the page before.")] = None

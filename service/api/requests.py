@@ -226,7 +226,7 @@ class BatchToolRequest(Body):
     def submission(self, **more: Any) -> BatchSubmission:
         """The request in the words of the use cases; `more` is what did not stand in the body."""
         given = {} if self.parameters is None else self.parameters.model_dump(mode="json", exclude_none=True)
-        fields = self.model_dump() | {
+        fields = self.model_dump(include=set(BatchToolRequest.model_fields)) | {
             "include": tuple(self.include or ()),
             "exclude": tuple(self.exclude or ()),
             "parameters": given,

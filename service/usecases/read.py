@@ -14,7 +14,7 @@ from service.domain.refusals import RefusalCode, RefusedError
 from service.ports.batches import BatchLedger
 from service.ports.clock import Clock
 from service.ports.ledger import JobQuery, Ledger
-from service.ports.storage import Storage
+from service.ports.storage import ObjectMissingError, Storage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +101,19 @@ class ReadJobs:
             detail = "this job made no picture" if job.finished else "this job has not finished yet"
             raise RefusedError(RefusalCode.NOT_READY, detail, retryable=not job.finished)
         return (await self._link(job.output, job))[0]
+
+    async def picture(self, job: Job, *, max_bytes: int) -> bytes | None:
+        """The file of a job's picture; None where there is none, or one of more bytes.
+
+        Raises:
+            StorageError: the store failed.
+        """
+        if job.output is None or job.output.byte_count > max_bytes or job.removed_at is not None:
+            return None
+        try:
+            return (await self._storage.get(job.output.object, max_bytes=max_bytes)).data
+        except ObjectMissingError:  # somebody else has removed it
+            return None
 
     async def deliveries(self, tenant: str, job_id: str) -> Sequence[Delivery]:
         """The callbacks of a job with their attempts.
