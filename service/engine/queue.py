@@ -14,6 +14,7 @@ from psycopg import errors
 from service.domain.work import WorkKind
 from service.engine.connector import PooledConnector
 from service.engine.entries import TASK, lock_of, sooner
+from service.engine.finishing import Finishing
 from service.ports.ledger import LedgerUnavailableError
 
 Announcement = Callable[[WorkKind, Notification], None]
@@ -43,6 +44,7 @@ class Queue:
     def __init__(self, parameters: Mapping[str, str], *, connections: int = 4) -> None:
         self._connector = PooledConnector(parameters, connections=connections)
         self._manager = JobManager(self._connector)
+        self._finishing = Finishing(self._connector)
         self._worker_id: int | None = None
 
     async def open(self) -> None:
@@ -92,13 +94,7 @@ class Queue:
 
     async def finish(self, entry: Entry) -> bool:
         """Remove an entry that runs; False when another worker has taken it over."""
-        try:
-            await self._manager.finish_job(entry, Status.SUCCEEDED, delete_job=True)
-        except ConnectorException as error:
-            if isinstance(error.__cause__, errors.RaiseException):
-                return False
-            raise
-        return True
+        return await self._finishing.finish(entry)
 
     async def put_back(self, entry: Entry, *, due_at: datetime | None, failures: int = 0) -> bool:
         """Let an entry that runs wait for another run; False when another worker has taken it over.
