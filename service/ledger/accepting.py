@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Executable, bindparam, func, insert, select
 
 from service.domain.jobs import Job
 from service.ledger.dialects import Insert, Upsert
-from service.ledger.events import append
+from service.ledger.events import append, happened
 from service.ledger.rows import job_values
 from service.ledger.schema import idempotency_keys as keys
 from service.ledger.schema import jobs
@@ -35,7 +35,7 @@ def record(connection: Connection, job: Job, idempotency: IdempotencyKey | None)
     if idempotency is not None and (earlier := _claim(connection, job, idempotency)) is not None:
         return earlier
     connection.execute(_INSERT_JOB, job_values(job))
-    append(connection, job.id, "job.queued", job.created_at)
+    append(connection, happened(job.id, "job.queued", job.created_at))
     return Accepted(job.id, replayed=False, fingerprint=idempotency.fingerprint if idempotency else None)
 
 

@@ -15,7 +15,7 @@ from service.domain.usage import summed
 from service.domain.work import Work, WorkKind
 from service.ledger.batch_rows import batch_of, batch_values
 from service.ledger.batch_schema import batches
-from service.ledger.events import append
+from service.ledger.events import append, happened
 from service.ledger.schema import jobs
 from service.ledger.types import at
 
@@ -96,7 +96,7 @@ def count(connection: Connection, job_id: str, change: Change, now: datetime) ->
     if told_at is None or now - told_at >= PROGRESS_EVERY:
         connection.execute(_TOLD, {"of_job": job_id, "told_at": now})
         data = {"total": job.total} | {status.value: getattr(job, status.value) for status in _COUNTED}
-        append(connection, job_id, "job.progress", now, data)
+        append(connection, happened(job_id, "job.progress", now, data))
     done = change.settled and listed_at is not None and all_settled
     return (job_work(job_id, now),) if done else ()
 

@@ -20,12 +20,19 @@ _APPEND = insert(events).values(sequence=_LAST.scalar_subquery() + 1)
 _APPEND_AND_NOTIFY = _APPEND.returning(func.pg_notify(CHANNEL, events.c.job_id))
 
 
-def append(
-    connection: Connection, job_id: str, kind: str, moment: datetime, data: Mapping[str, Any] | None = None
-) -> None:
-    """Write an event under the next number. The transaction has written the job's row before, so nobody else can."""
-    event = {"of_job": job_id, "job_id": job_id, "type": kind, "at": moment, "data": data or {}}
-    connection.execute(_APPEND_AND_NOTIFY if connection.dialect.name == "postgresql" else _APPEND, event)
+def happened(job_id: str, kind: str, moment: datetime, data: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
+    """An event that is to be appended; it is given its number then."""
+    return {"of_job": job_id, "job_id": job_id, "type": kind, "at": moment, "data": data or {}}
+
+
+def append(connection: Connection, *happenings: Mapping[str, Any]) -> None:
+    """Write events, one of a job at most, under the next number of each job.
+
+    The transaction has written or locked the jobs' rows before, so nobody else can.
+    """
+    if happenings:
+        statement = _APPEND_AND_NOTIFY if connection.dialect.name == "postgresql" else _APPEND
+        connection.execute(statement, list(happenings))
 
 
 def after(connection: Connection, job_id: str, sequence: int, limit: int) -> Sequence[Event]:

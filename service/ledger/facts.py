@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -56,6 +56,15 @@ class Facts:
     async def write(self, body: Callable[[Connection], Fact[T]]) -> T:
         """Run the body of a transaction, and tell of what it made true."""
         return (await self._database.write(body, self._settled)).result
+
+    async def write_each(self, body: Callable[[Connection], Sequence[Fact[T] | None]]) -> Sequence[Fact[T] | None]:
+        """Run the body of a transaction that makes several things true, and tell of each of them."""
+        return await self._database.write(body, self._all_settled)
+
+    def _all_settled(self, facts: Sequence[Fact[Any] | None]) -> None:
+        for fact in facts:
+            if fact is not None:
+                self._settled(fact)
 
     def _settled(self, fact: Fact[Any]) -> None:
         if fact.work:

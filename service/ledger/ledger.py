@@ -13,10 +13,12 @@ from service.domain.deliveries import Delivery, DeliveryAttempt, DeliveryState
 from service.domain.events import Event
 from service.domain.jobs import Attempt, Ending, Job
 from service.domain.work import Work, WorkKind
-from service.ledger import accepting, deliveries, events, jobs, retention, running
+from service.ledger import accepting, deliveries, events, jobs, retention, running, transitions
 from service.ledger.database import Database
 from service.ledger.facts import Fact, Facts
 from service.ledger.feed import Feed
+from service.ledger.gathering import Gathering
+from service.ledger.transitions import Begin, Finish
 from service.ports.engine import WorkQueue
 from service.ports.ledger import Accepted, IdempotencyKey, JobQuery
 
@@ -34,6 +36,8 @@ class SqlLedger:
         self._database = database
         self._feed = feed or Feed()
         self._facts = Facts(database, queue=queue, feed=self._feed)
+        self._begins = Gathering(self._facts, together=self._begin_each, alone=self._begin)
+        self._ends = Gathering(self._facts, together=self._finish_each, alone=self._finish)
 
     # accepting
 
@@ -61,12 +65,7 @@ class SqlLedger:
 
     async def begin(self, job_id: str, *, now: datetime) -> Job | None:
         """Take a job: raises its `run` number, makes a queued one running."""
-
-        def body(connection: Connection) -> Fact[Job | None]:
-            job = running.begin(connection, job_id, now)
-            return Fact(job, job_id=job_id)
-
-        return await self._facts.write(body)
+        return await self._begins.write(Begin(job_id, now))
 
     async def begin_attempt(self, job: Job, attempt: Attempt) -> None:
         """Record that a provider is about to be called; `LeaseLostError` too when the job has ended meanwhile."""
@@ -83,18 +82,27 @@ class SqlLedger:
 
     async def finish(self, job: Job, ending: Ending, delivery: Delivery | None) -> bool:
         """Record the final state, its event, its callback and the work on that."""
-
-        def body(connection: Connection) -> Fact[bool]:
-            if not running.finish(connection, job, ending, delivery):
-                return Fact(False)
-            work = () if delivery is None else self._facts.deferred(connection, _sending(delivery, ending.finished_at))
-            return Fact(True, work, job.id)
-
-        return await self._facts.write(body)
+        return await self._ends.write(Finish(job, ending, delivery))
 
     async def schedule(self, work: Work) -> None:
         """Queue work that belongs to no job."""
         await self._facts.write(lambda connection: Fact(None, self._facts.deferred(connection, work)))
+
+    def _begin(self, connection: Connection, begin: Begin) -> Fact[Job | None]:
+        return Fact(running.begin(connection, begin.job_id, begin.now), job_id=begin.job_id)
+
+    def _begin_each(self, connection: Connection, begins: Sequence[Begin]) -> Sequence[Fact[Job | None] | None]:
+        return [Fact(job, job_id=job.id) if job else None for job in transitions.begin(connection, begins)]
+
+    def _finish(self, connection: Connection, end: Finish) -> Fact[bool]:
+        if not running.finish(connection, end.job, end.ending, end.delivery):
+            return Fact(False)
+        return Fact(True, self._facts.deferred(connection, *_messages(end)), end.job.id)
+
+    def _finish_each(self, connection: Connection, ends: Sequence[Finish]) -> Sequence[Fact[bool] | None]:
+        finished = list(zip(ends, transitions.finish(connection, ends), strict=True))
+        self._facts.deferred(connection, *(work for end, done in finished if done for work in _messages(end)))
+        return [Fact(True, _messages(end), end.job.id) if done else None for end, done in finished]
 
     # asking and canceling
 
@@ -183,7 +191,13 @@ class SqlLedger:
 
     async def close(self) -> None:
         """Commit what is pending and release the database."""
+        await self._begins.settle()
+        await self._ends.settle()
         await self._database.close()
+
+
+def _messages(end: Finish) -> tuple[Work, ...]:
+    return () if end.delivery is None else (_sending(end.delivery, end.ending.finished_at),)
 
 
 def _sending(delivery: Delivery, due_at: datetime) -> Work:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 from service.domain.deliveries import Delivery
 from service.domain.jobs import Attempt, Ending, Job, JobStatus
 from service.ledger.batch_schema import items
-from service.ledger.events import append
+from service.ledger.events import append, happened
 from service.ledger.jobs import find
 from service.ledger.rows import attempt_values, delivery_values, ending_values, job_of, with_attempts
 from service.ledger.schema import WHOLE_JOB, attempts, deliveries, jobs
@@ -38,7 +38,7 @@ _LOCK_ITEM = (
 )
 _CHANGE = update(jobs).where(_IT)
 _BEGIN_ATTEMPT = insert(attempts)
-_CHANGE_ATTEMPT = update(attempts).where(
+CHANGE_ATTEMPT = update(attempts).where(
     attempts.c.job_id == bindparam("of_job"),
     attempts.c.item == bindparam("of_item"),
     attempts.c.number == bindparam("of_number"),
@@ -54,7 +54,7 @@ def begin(connection: Connection, job_id: str, now: datetime) -> Job | None:
     job = job_of(row)
     if job.run > 1:  # before the first there can be no attempts
         return with_attempts(connection, job)
-    append(connection, job_id, "job.running", now)
+    append(connection, happened(job_id, "job.running", now))
     return job
 
 
@@ -68,9 +68,7 @@ def begin_attempt(connection: Connection, job: Job, attempt: Attempt) -> None:
 def change_attempt(connection: Connection, job: Job, number: int, values: dict[str, Any]) -> None:
     """Record what became of a call. An end that came from outside does not hide what may have been charged."""
     held(connection, job)
-    connection.execute(
-        _CHANGE_ATTEMPT, {"of_job": job.id, "of_item": job.item or WHOLE_JOB, "of_number": number} | values
-    )
+    connection.execute(CHANGE_ATTEMPT, _of_attempt(job, number) | values)
 
 
 def end_attempt(connection: Connection, job: Job, attempt: Attempt) -> None:
@@ -85,13 +83,31 @@ def finish(connection: Connection, job: Job, ending: Ending, delivery: Delivery 
     found = _locked(connection, job)
     if found is not None and found.finished_at is not None:
         return False
-    warnings = _merged(_fenced(found, job).warnings, ending.warnings)
-    connection.execute(_CHANGE, {"of_job": job.id} | ending_values(replace(ending, warnings=warnings)))
-    data = {"status": ending.status.value} | ({"error_code": ending.error.code} if ending.error else {})
-    append(connection, job.id, f"job.{ending.status.value}", ending.finished_at, data | asdict(ending.progress))
+    connection.execute(_CHANGE, {"of_job": job.id} | end_of(ending, _fenced(found, job).warnings))
+    append(connection, ended(job.id, ending))
     if delivery is not None:
         connection.execute(_INSERT_DELIVERY, delivery_values(delivery))
     return True
+
+
+def attempt_change(job: Job, attempt: Attempt) -> dict[str, Any]:
+    """The parameters of `CHANGE_ATTEMPT` for the end of a call."""
+    return _of_attempt(job, attempt.number) | attempt_values(attempt)
+
+
+def _of_attempt(job: Job, number: int) -> dict[str, Any]:
+    return {"of_job": job.id, "of_item": job.item or WHOLE_JOB, "of_number": number}
+
+
+def end_of(ending: Ending, warnings: Iterable[str]) -> dict[str, Any]:
+    """What an ending changes in the row of a job that has warnings already."""
+    return ending_values(replace(ending, warnings=tuple(dict.fromkeys((*warnings, *ending.warnings)))))
+
+
+def ended(job_id: str, ending: Ending) -> Mapping[str, Any]:
+    """The event of an ending."""
+    data = {"status": ending.status.value} | ({"error_code": ending.error.code} if ending.error else {})
+    return happened(job_id, f"job.{ending.status.value}", ending.finished_at, data | asdict(ending.progress))
 
 
 class Held(NamedTuple):
@@ -124,7 +140,3 @@ def held(connection: Connection, job: Job) -> Held:
         LeaseLostError: another worker has taken it.
     """
     return _fenced(_locked(connection, job), job)
-
-
-def _merged(known: Iterable[str], new: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((*known, *new)))
