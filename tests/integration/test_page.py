@@ -88,14 +88,14 @@ async def test_what_is_wrong_is_said_at_its_field(desk: Desk) -> None:
         prompt = page.get_by_label("Prompt")
         await expect(prompt).to_have_attribute("aria-invalid", "true")
         await expect(prompt).to_be_focused()
-        await expect(prompt).to_have_accessible_description("String should have at least 1 character")
-        await expect(page.get_by_role("alert").filter(has_text="the request is not valid")).to_be_visible()
+        await expect(prompt).to_have_accessible_description("String should have at least 1 character.")
+        await expect(page.get_by_role("alert").filter(has_text="see what is marked")).to_be_visible()
 
         await prompt.fill("Make it orange")
         await page.get_by_role("button", name="Send").click()
         file = page.locator("#file")
         await expect(file).to_be_focused()
-        await expect(file).to_have_accessible_description(re.compile("give exactly one of"))
+        await expect(file).to_have_accessible_description(re.compile("Give exactly one of"))
         await expect(prompt).not_to_have_attribute("aria-invalid", "true")
 
         await send(page)
@@ -223,7 +223,7 @@ async def test_only_a_right_key_opens_the_page_and_it_stays_in_its_tab(desk: Des
         await key.fill("mallory")
         await page.keyboard.press("Enter")
         await expect(key).to_be_focused()
-        await expect(page.get_by_role("alert").filter(has_text="this API key is not known")).to_be_visible()
+        await expect(page.get_by_role("alert").filter(has_text="This API key is not known.")).to_be_visible()
 
         await key.fill(KEY)
         await page.keyboard.press("Enter")

@@ -1,4 +1,4 @@
-"""A real browser: Debian's Chromium, driven by playwright, with pages that must not complain."""
+"""A real browser: Chromium as Debian packs it, driven by playwright, with pages that must not complain."""
 
 from __future__ import annotations
 
@@ -44,8 +44,9 @@ class Browsing:
 
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browsing]:
-    """A browser without a window. Its sandbox does not work for root, as which containers run tests."""
+    """A browser without a window; its sandbox does not work for root, as which containers run tests."""
+    executable = shutil.which("chromium-headless-shell")
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        browser = await playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
         yield Browsing(browser)
         await browser.close()

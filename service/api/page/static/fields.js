@@ -1,7 +1,7 @@
 /** Fields of a form made from a JSON Schema, and problems shown at the fields that they name. */
 
 import { element } from "./elements.js";
-import { plain, titled } from "./wording.js";
+import { plain, sentence, titled } from "./wording.js";
 
 /**
  * A field for each parameter.
@@ -70,7 +70,7 @@ function mark(field, detail) {
   const id = `${control.id}-error`;
   control.setAttribute("aria-invalid", "true");
   control.setAttribute("aria-describedby", `${control.getAttribute("aria-describedby") ?? ""} ${id}`.trim());
-  field.append(element("p", { class: "error field-error", id }, detail));
+  field.append(element("p", { class: "error field-error", id }, sentence(detail)));
 }
 
 /** @param {any} property a property, or what it is beside null @returns {HTMLElement} */

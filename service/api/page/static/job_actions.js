@@ -38,7 +38,7 @@ export function actions(job, { changed, failed }) {
     isBatch(job) && job.finished && report(job, failed),
     !job.finished && post("Cancel", "cancel", "cancel", "The job is being canceled."),
     job.finished && redoable && post("Retry", "retry", "retry", "A new job does it again."),
-    fellBack && post("Retry fallbacks", "retry-fallbacks", "retry?status=fallback", "A new job does it again."),
+    fellBack && post(isBatch(job) ? "Retry fallbacks" : "Ask the provider again", "retry-fallbacks", "retry?status=fallback", "A new job does it again."),
   ].filter((action) => action instanceof HTMLElement);
 }
 

@@ -1,7 +1,7 @@
 /** What there is to say about a job, as elements. */
 
 import { element, terms } from "./elements.js";
-import { ago, cost, counted, duration, moment, plain } from "./wording.js";
+import { ago, cost, counted, duration, moment, plain, sentence } from "./wording.js";
 
 /** @typedef {Record<string, any>} Job a job as the API writes it, whole or as lists show it */
 
@@ -52,14 +52,14 @@ export function notices(job) {
   const found = [];
   if (error) {
     const codes = [error.code, error.provider_code].filter(Boolean).join(", ");
-    found.push(notice("bad", "It failed.", `${error.message} (${codes})`));
+    found.push(notice("bad", "It failed.", sentence(`${error.message} (${codes})`)));
   }
   if (output?.fallback) {
     const { provider, reason, provider_code: code } = output.fallback;
     const because = `${provider} could not: ${plain(reason)}${code ? ` (${code})` : ""}. The picture says so, too.`;
     found.push(notice("warn", "Made locally as a fallback.", because));
   }
-  return [...found, ...warnings.map((text) => notice("warn", "Note.", text))];
+  return [...found, ...warnings.map((text) => notice("warn", "Note.", sentence(text)))];
 }
 
 /** Where a job's callback is; null where none is wanted. @param {Job} job */

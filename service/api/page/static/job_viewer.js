@@ -47,8 +47,7 @@ export class JobViewer {
       this.#set(await read(`api/v1/jobs/${jobId}`, { signal }));
       for await (const event of happenings(jobId, signal)) {
         this.#step(event);
-        const { status, ...counts } = event.data;
-        if (status === undefined && this.#job && !this.#job.finished) this.#set({ ...this.#job, status: running(event, this.#job), progress: { ...this.#job.progress, queue_position: null, ...counts } });
+        if (this.#job && !this.#job.finished && event.data.status === undefined) this.#set(after(event, this.#job));
       }
       if (this.#job?.finished) return;
       this.#set(await read(`api/v1/jobs/${jobId}`, { signal }));
@@ -68,10 +67,14 @@ export class JobViewer {
     byId("viewer-job").hidden = true;
   }
 
-  /** Take over what changes after the end, such as the callback. @param {Job[]} jobs as a list shows them */
+  /** Take over what no event tells: callback, cost, place in the queue. @param {Job[]} jobs as a list shows them */
   update(jobs) {
     const job = jobs.find(({ id }) => id === this.#job?.id);
-    if (job?.finished && this.#job?.finished) fill(this.#parts.facts, ...facts({ ...this.#job, callback: job.callback }));
+    if (!job || !this.#job || job.status !== this.#job.status) return; // events bring another state
+    const { callback, cost, progress: { queue_position } } = job;
+    this.#job = { ...this.#job, callback, cost, progress: { ...this.#job.progress, queue_position } };
+    fill(this.#parts.progress, progress(this.#job));
+    fill(this.#parts.facts, ...facts(this.#job));
   }
 
   /** @param {Job} job */
@@ -81,7 +84,7 @@ export class JobViewer {
     const { head, progress: bar, pictures, notices: notes, facts: about, actions: doable } = this.#parts;
     if (before?.status !== job.status) fill(head, badge(job), fallbackBadge(job), element("strong", {}, isBatch(job) ? "Batch" : titled(job.operation)));
     fill(bar, progress(job));
-    if (!before || job.finished) fill(pictures, ...this.#pictures(job));
+    if (before?.finished !== job.finished) fill(pictures, ...this.#pictures(job));
     fill(notes, ...notices(job));
     fill(about, ...facts(job));
     if (before?.finished === job.finished) return;
@@ -91,6 +94,7 @@ export class JobViewer {
 
   /** @param {Job} job */
   #pictures(job) {
+    const awaited = this.#source && !job.finished && element("div", { class: "awaited" });
     const source = this.#source && element("img", { src: this.#source, alt: "The picture that went in" });
     const url = job.output?.url;
     const label = job.output?.source === "fallback" ? "After, by the local fallback" : "After";
@@ -98,7 +102,7 @@ export class JobViewer {
     const output = url && element("a", { href: reachable(job, url), download: "" }, element("img", { src: reachable(job, url), alt: "The picture that came out; follow to download it" }));
     return [
       source && element("figure", {}, source, element("figcaption", {}, "Before")),
-      (output || gone) && element("figure", {}, output || gone, element("figcaption", {}, label)),
+      (output || gone || awaited) && element("figure", {}, output || gone || awaited, element("figcaption", {}, label)),
     ].filter(Boolean);
   }
 
@@ -112,5 +116,6 @@ export class JobViewer {
   }
 }
 
-/** The state of a job after an event that is not the last. @param {{type: string}} event @param {Job} job */
-const running = (event, job) => (event.type === "job.queued" ? job.status : "running");
+/** A job after an event that is not its last. @param {{type: string, data: Record<string, number>}} event @param {Job} job */
+const after = ({ type, data }, job) =>
+  type === "job.queued" ? job : { ...job, status: "running", progress: { ...job.progress, queue_position: null, ...data } };

@@ -2,6 +2,7 @@
 
 import { access, ask, currentKey, useKey } from "./api.js";
 import { byId, fill } from "./elements.js";
+import { sentence } from "./wording.js";
 
 /** Events: "opened" when the API answers, "closed" when it wants a(nother) key. */
 export class KeyForm extends EventTarget {
@@ -58,7 +59,7 @@ export class KeyForm extends EventTarget {
 
   /** @param {string} reason */
   #mark(reason) {
-    fill(byId("key-error"), reason);
+    fill(byId("key-error"), reason && sentence(reason));
     if (reason) byId("key-input").setAttribute("aria-invalid", "true");
     else byId("key-input").removeAttribute("aria-invalid");
   }

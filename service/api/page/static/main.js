@@ -6,8 +6,9 @@ import { JobList } from "./job_list.js";
 import { JobViewer } from "./job_viewer.js";
 import { KeyForm } from "./key_form.js";
 import { RequestForm } from "./request_form.js";
-import { hideProviders, showProviders, showStanding } from "./standing.js";
+import { Standing } from "./standing.js";
 
+const AGAIN_MILLISECONDS = 5000;
 const JOB_HASH = /^#(job_[0-9a-f]{32})$/;
 
 /** The pictures that went into jobs sent from here, by job. @type {Map<string, string>} */
@@ -32,43 +33,44 @@ function showNamed() {
   byId("viewer").scrollIntoView({ block: "nearest" });
 }
 
-/** Begin with all that the API is needed for. @param {import("./standing.js").Index} index */
-async function open(index) {
-  const [operations, providers, storage] = await Promise.all(
-    ["api/v1/operations", "api/v1/providers", "cos/config"].map((path) => read(path)),
-  );
-  form.offer(operations.data, providers.data);
-  showProviders(providers.data);
-  showStanding(index, storage);
+/** Offer what the API can do; again and again while it cannot say. @param {Standing} standing */
+async function open(standing) {
+  standing.show(true);
+  try {
+    const [operations, providers] = await Promise.all([read("api/v1/operations"), read("api/v1/providers")]);
+    form.offer(operations.data, providers.data);
+  } catch (error) {
+    if (error.status !== 401) setTimeout(open, AGAIN_MILLISECONDS, standing);
+    return;
+  }
   byId("open").hidden = false;
   list.refresh();
   showNamed();
 }
 
-/** Leave no trace of what only those with a key may see. */
-function close() {
+/** Leave no trace of what only those with a key may see. @param {Standing} standing */
+function close(standing) {
   byId("open").hidden = true;
   list.stop();
   viewer.close();
-  hideProviders();
+  standing.show(false);
 }
 
 async function start() {
   const index = await read("./", { headers: { Accept: "application/json" } });
-  const begin = () => open(index).catch((error) => fill(byId("readiness"), error.message));
-  showStanding(index);
+  const standing = new Standing(index);
   addEventListener("hashchange", showNamed);
   byId("jobs").addEventListener("click", (event) => {
     if (event.target.hash) byId("viewer-title").focus(); // a link to a job leads there, for the keyboard, too
     if (event.target.hash === location.hash) showNamed();
   });
   if (!index.key_needed) {
-    await begin();
+    await open(standing);
     return;
   }
   const key = new KeyForm();
-  key.addEventListener("opened", begin);
-  key.addEventListener("closed", close);
+  key.addEventListener("opened", () => open(standing));
+  key.addEventListener("closed", () => close(standing));
   key.start();
 }
 

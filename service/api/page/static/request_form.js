@@ -4,6 +4,7 @@ import { read } from "./api.js";
 import { byId, element, fill } from "./elements.js";
 import { clearErrors, parameterFields, parameterValues, showErrors } from "./fields.js";
 import { PictureField } from "./picture_field.js";
+import { sentence } from "./wording.js";
 
 const PICTURE_POINTERS = new Set(["/filename", "/object_key"]);
 
@@ -73,8 +74,9 @@ export class RequestForm {
   /** @param {any} problem usually a Problem */
   #refused(problem) {
     const errors = (problem.document?.errors ?? []).map((error) => ({ ...error, pointer: placeOf(error) }));
-    const homeless = showErrors(byId("request"), errors).map(({ detail }) => detail);
-    fill(byId("request-error"), [problem.message, ...homeless].join(" "));
+    const homeless = showErrors(byId("request"), errors).map(({ detail }) => sentence(detail));
+    const said = errors.length ? "Something is not right: see what is marked." : sentence(problem.message);
+    fill(byId("request-error"), [said, ...homeless].join(" "));
   }
 }
 

@@ -1,33 +1,54 @@
 /** How the service stands: what it needs, where pictures are, and who edits them. */
 
-import { ask, Problem, read } from "./api.js";
+import { Problem, read } from "./api.js";
 import { byId, element, fill, terms } from "./elements.js";
 import { ago, plain, titled } from "./wording.js";
 
 const WHERE = { folder: "a folder of this service", cos: "IBM Cloud Object Storage or another S3 store", r2: "Cloudflare R2" };
 
+const REFRESH_MILLISECONDS = 30_000;
+
 /** @typedef {{name: string, version: string, key_needed: boolean}} Index */
 
-/** Show what anybody may know. @param {Index} index @param {Record<string, any> | null} [storage] of GET /cos/config */
-export async function showStanding(index, storage = null) {
-  const components = await readiness();
-  const missing = components.filter(({ ok }) => !ok);
-  const pill = byId("readiness");
-  pill.className = `badge ${missing.length ? "failed" : "succeeded"}`;
-  fill(pill, missing.length ? `not ready: ${missing.map(({ name }) => name).join(", ")}` : "ready");
-  fill(byId("version"), `version ${index.version}`);
-  fill(
-    byId("standing"),
-    ...terms([
-      ...components.map(({ name, ok, detail }) => /** @type {[string, string]} */ ([titled(name), ok ? "answers" : detail || "does not answer"])),
-      ["Pictures in", storage && WHERE[storage.storage]],
-      ["API key", index.key_needed ? "needed" : "not needed"],
-    ]),
-  );
+export class Standing {
+  #index;
+  #open = false;
+
+  /** @param {Index} index */
+  constructor(index) {
+    this.#index = index;
+    setInterval(() => document.hidden || this.refresh(), REFRESH_MILLISECONDS);
+  }
+
+  /** @param {boolean} open whether the API may be asked for what not everybody may know */
+  async show(open) {
+    this.#open = open;
+    await this.refresh();
+  }
+
+  /** Ask again. */
+  async refresh() {
+    const components = await readiness();
+    const [storage, providers] = this.#open ? await Promise.all([read("cos/config"), read("api/v1/providers")]).catch(() => []) : [];
+    const missing = components.filter(({ ok }) => !ok);
+    const pill = byId("readiness");
+    pill.className = `badge ${missing.length ? "failed" : "succeeded"}`;
+    fill(pill, missing.length ? `not ready: ${missing.map(({ name }) => name).join(", ")}` : "ready");
+    fill(byId("version"), `version ${this.#index.version}`);
+    fill(
+      byId("standing"),
+      ...terms([
+        ...components.map(({ name, ok, detail }) => /** @type {[string, string]} */ ([titled(name), ok ? "answers" : detail || "does not answer"])),
+        ["Pictures in", storage && WHERE[storage.storage]],
+        ["API key", this.#index.key_needed ? "needed" : "not needed"],
+      ]),
+    );
+    fill(byId("providers"), ...(this.#open && providers ? providerList(providers.data) : []));
+  }
 }
 
-/** Show who edits pictures. @param {Record<string, any>[]} providers of GET /api/v1/providers */
-export function showProviders(providers) {
+/** Who edits pictures. @param {Record<string, any>[]} providers of GET /api/v1/providers */
+function providerList(providers) {
   const rows = providers.map(({ name, models, paid, formats, state }) => {
     const remarks = [models.join(", "), paid ? "paid" : "free", `writes ${formats.join(", ")}`, load(state)];
     return element(
@@ -36,11 +57,8 @@ export function showProviders(providers) {
       element("p", { class: "quiet" }, remarks.filter(Boolean).join(" · ")),
     );
   });
-  fill(byId("providers"), element("h3", {}, "Providers"), element("ul", { class: "jobs" }, ...rows));
+  return [element("h3", {}, "Providers"), element("ul", { class: "jobs" }, ...rows)];
 }
-
-/** Forget what only those with a key may see. */
-export const hideProviders = () => fill(byId("providers"));
 
 /** Whether a provider is asked at present. @param {Record<string, any>} state */
 function circuit({ circuit: is, circuit_reason: reason, circuit_code: code, circuit_open_until: until }) {

@@ -10,6 +10,9 @@ export const plain = (name) => name.replaceAll("_", " ");
 /** The same at the beginning of a line. @param {string} name */
 export const titled = (name) => name.charAt(0).toUpperCase() + plain(name).slice(1);
 
+/** A message as a sentence. @param {string} text */
+export const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+
 /** A moment, seen from now: "2 hours ago". @param {string} moment RFC 3339 */
 export function ago(moment) {
   const seconds = (Date.parse(moment) - Date.now()) / 1000;
