@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from service.api.accepting import pointers
 from service.api.batches import ItemPage, list_items
 from service.api.catalogue import list_operations, list_providers, storage_config
-from service.api.job_view import EstimateDocument, JobDocuments, JobPage
+from service.api.job_view import EstimateDocument, JobPage
 from service.api.jobs import list_jobs
 from service.api.mcp.answers import Answer, ItemsDocument, ServiceDocument, link_to, told
 from service.api.mcp.arguments import (
@@ -21,8 +21,8 @@ from service.api.mcp.arguments import (
     RetryArguments,
     WaitingArguments,
 )
+from service.api.mcp.callers import Caller
 from service.api.requests import checked_parameters
-from service.api.services import Services
 from service.domain.batches import ItemStatus
 from service.domain.jobs import Contract
 from service.domain.refusals import RefusalCode, RefusedError
@@ -34,15 +34,6 @@ from service.usecases.submissions import Submission
 
 _MAX_SHOWN_BYTES = 700_000  # in base64 below a megabyte, at which clients cut results
 _SHOWN = frozenset({"image/png", "image/jpeg", "image/webp"})  # what models can see
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
-    """Whose request it is, and what stands behind the tools."""
-
-    tenant: str
-    services: Services
-    documents: JobDocuments
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,13 +19,15 @@ from mcp.server import Server, ServerRequestContext
 from mcp.server.caching import CacheHint
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from pydantic import BaseModel, ValidationError
+from sse_starlette.sse import AppStatus
 from starlette.types import Receive, Scope, Send
 
 from service.api.bodies import fingerprint
 from service.api.failures import field_errors, invalid_request, refusal
 from service.api.mcp.answers import Answer
 from service.api.mcp.arguments import AROUND
-from service.api.mcp.calls import Call, Caller
+from service.api.mcp.callers import Caller
+from service.api.mcp.calls import Call
 from service.api.mcp.mistakes import mistake
 from service.api.mcp.tools import INSTRUCTIONS, TOOLS, Tool
 from service.api.problems import ProtocolCode
@@ -34,6 +36,7 @@ from service.domain.standing import Standing
 from service.ports.ledger import IdempotencyKey
 
 _log = structlog.get_logger()
+_VERSION = version("afterimage")
 _TOOLS = {tool.name: tool for tool in TOOLS}
 _LISTED = [
     types.Tool(
@@ -64,10 +67,12 @@ async def answer(caller: Caller, body_bytes: int, scope: Scope, receive: Receive
     Args:
         body_bytes: Length of the body, which was found acceptable already.
     """
+    # The SDK's streams would be cut when the process is told to stop; they end by themselves, with an answer.
+    AppStatus.enable_automatic_graceful_drain = False
     server = Server(
         "afterimage",
         title="Afterimage",
-        version=version("afterimage"),
+        version=_VERSION,
         instructions=INSTRUCTIONS,
         cache_hints={"tools/list": CacheHint(ttl_ms=_FRESH_MILLISECONDS, scope="public")},
         get_tool_input_schema=_SCHEMAS.get,

@@ -11,7 +11,7 @@ from starlette.types import Message, Receive, Scope, Send
 from service.api.authentication import Tenant
 from service.api.bodies import Bodies, check_values
 from service.api.dependencies import TheBodies, TheDocuments, TheOptions, TheServices
-from service.api.mcp.calls import Caller
+from service.api.mcp.callers import Caller
 from service.api.origins import check_origin
 
 router = APIRouter()
