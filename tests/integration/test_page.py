@@ -145,6 +145,17 @@ async def test_a_job_is_canceled_and_done_again(desk: Desk) -> None:
         await ended(page, "succeeded")
 
 
+async def test_a_job_is_followed_through_the_death_of_the_service(desk: Desk) -> None:
+    desk.free.images.script("hang", always=Reply())
+    async with desk.browsing.open(desk.free.service.url) as page:
+        await send(page)
+        await ended(page, "running")
+        await desk.free.service.kill9()
+        await desk.free.service.start()
+        await ended(page, "succeeded")
+        assert await page.locator(".steps li").all_inner_texts() == ["queued", "running", "succeeded"]
+
+
 async def test_a_batch_is_counted_and_its_report_is_at_hand(desk: Desk) -> None:
     folder = desk.free.service.data_dir / "storage/pictures/shop"
     folder.mkdir()

@@ -10,8 +10,11 @@ from typing import Any
 
 from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
 
-_REFUSED = re.compile(r"Failed to load resource: the server responded with a status of 4\d\d")
-"""The browser's own remark on an answer that the page deals with."""
+_EXPECTED = re.compile(
+    r"Failed to load resource: "
+    r"(the server responded with a status of (401|422)|net::ERR_(CONNECTION|INCOMPLETE|EMPTY)_)"
+)
+"""The browser's own remarks on what the page deals with: what was refused, and a service that is away."""
 
 
 class Browsing:
@@ -29,7 +32,7 @@ class Browsing:
         complaints: list[str] = []
 
         def hear(message: ConsoleMessage) -> None:
-            if message.type in {"error", "warning"} and not _REFUSED.match(message.text):
+            if message.type in {"error", "warning"} and not _EXPECTED.match(message.text):
                 complaints.append(message.text)
 
         context = await self._browser.new_context(**profile)

@@ -17,6 +17,7 @@ _READ = ["GET", "HEAD"]
 _PAGE = "index.html"
 _ELSEWHERE = {
     "tools": "/openapi/tools.json",
+    "mcp": "/mcp",
     "openapi": "/openapi.json",
     "docs": "/docs",
     "jobs": "/api/v1/jobs",

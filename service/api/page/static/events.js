@@ -48,13 +48,14 @@ async function* messages(body) {
 
 /** @param {ReadableStream<Uint8Array>} body @returns {AsyncGenerator<string>} */
 async function* lines(body) {
-  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  const reader = body.getReader();
+  const decoder = new TextDecoder();
   let rest = "";
   try {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
-      const whole = (rest + value).split(/\r?\n/);
+      const whole = (rest + decoder.decode(value, { stream: true })).split(/\r?\n/);
       rest = whole.pop() ?? "";
       yield* whole;
     }

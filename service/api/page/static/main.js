@@ -59,6 +59,7 @@ function close(standing) {
 async function start() {
   const index = await read("./", { headers: { Accept: "application/json" } });
   const standing = new Standing(index);
+  fill(byId("mcp"), index.urls.mcp);
   addEventListener("hashchange", showNamed);
   byId("jobs").addEventListener("click", (event) => {
     if (event.target.hash) byId("viewer-title").focus(); // a link to a job leads there, for the keyboard, too

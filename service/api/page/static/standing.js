@@ -8,7 +8,7 @@ const WHERE = { folder: "a folder of this service", cos: "IBM Cloud Object Stora
 
 const REFRESH_MILLISECONDS = 30_000;
 
-/** @typedef {{name: string, version: string, key_needed: boolean}} Index */
+/** @typedef {{name: string, version: string, key_needed: boolean, urls: Record<string, string>}} Index */
 
 export class Standing {
   #index;

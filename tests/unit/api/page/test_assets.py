@@ -29,9 +29,7 @@ def test_nothing_is_fetched_from_elsewhere() -> None:
 
 def test_text_is_never_parsed_as_html() -> None:
     for name, text in MODULES.items():
-        assert not re.search(r"\w+HTML\b|document\.write|\beval\(|new Function", text), (
-            name
-        )
+        assert not re.search(r"\w+HTML\b|document\.write|\beval\(|new Function", text), name
 
 
 def test_every_module_is_announced_so_that_all_are_fetched_at_once() -> None:
