@@ -34,7 +34,8 @@ from service.api.tools import tools_router
 _SUMMARY = "An image-job service for AI agents."
 _DESCRIPTION = (
     "Post a picture and a prompt, get 202 at once, receive the signed result at your callback. "
-    "Errors are problem documents (RFC 9457). Callbacks are signed as Standard Webhooks say."
+    "Errors are problem documents (RFC 9457). Callbacks are signed as Standard Webhooks say. "
+    "Models are offered the same as tools at /mcp (Model Context Protocol over Streamable HTTP)."
 )
 
 

@@ -113,6 +113,14 @@ async def test_a_large_picture_is_linked_and_not_shown(it: Scene) -> None:
     assert len((await it.client.get(link.uri)).content) == link.size
 
 
+async def test_a_picture_that_somebody_removed_is_not_shown(it: Scene) -> None:
+    async with client(it) as on:
+        made = await job(on, "edit_image", prompt="x", image_base64=encoded(picture()), wait_seconds=60)
+        (it.service.data_dir / "storage" / made["output"]["bucket"] / made["output"]["key"]).unlink()
+        result = await on.call_tool("get_job", {"job_id": made["id"]})
+    assert [block.type for block in result.content] == ["text", "resource_link"]
+
+
 @pytest.mark.parametrize("mode", [LEGACY, MODERN])
 async def test_a_model_learns_what_was_wrong_and_where(it: Scene, mode: str) -> None:
     async with client(it, mode) as on:

@@ -32,7 +32,9 @@ from service.ports.storage import StorageError
 from service.usecases.read import JobView
 from service.usecases.submissions import Submission
 
-_MAX_SHOWN_BYTES = 700_000  # in base64 below a megabyte, at which clients cut results
+MAX_SHOWN_BYTES = 700_000
+"""The largest picture that is shown to a model: in base64 it stays below a megabyte, at which clients cut results."""
+
 _SHOWN = frozenset({"image/png", "image/jpeg", "image/webp"})  # what models can see
 
 
@@ -160,7 +162,7 @@ async def _ended(call: Call, job_id: str, wait_seconds: int) -> JobView:
 async def _shown(call: Call, view: JobView) -> Answer:
     link, picture = link_to(view), None
     if link is not None and link.mime_type in _SHOWN:
-        picture = await call.services.read.picture(view.job, max_bytes=_MAX_SHOWN_BYTES)
+        picture = await call.services.read.picture(view.job, max_bytes=MAX_SHOWN_BYTES)
     return Answer(document=call.documents.document(view), text=told(view), link=link, picture=picture)
 
 
@@ -174,4 +176,6 @@ async def _report(call: Call, job_id: str) -> str | None:
 
 
 def _more(page: JobPage | ItemPage) -> str:
-    return "No more." if page.next_cursor is None else f"More with cursor {page.next_cursor}."
+    if page.next_cursor is not None:
+        return f"More with cursor {page.next_cursor}."
+    return "No more." if page.data else "None."

@@ -90,7 +90,8 @@ def _operation(operation: Operation) -> Tool:
         description=f"{operation.description} Give the prompt and exactly one of image_url, image_base64 and "
         "object_key. Answers with the job at once, or with wait_seconds with the finished picture and a link to it if "
         "it is ready by then; an image model takes 10 to 60 seconds. If it is not, ask get_job for it: never ask for "
-        "the same edit again.",
+        f"the same edit again. A result above {calls.MAX_SHOWN_BYTES // 1000} kB is linked and not shown: with "
+        "output_format jpeg or webp it is small.",
         arguments=PictureArguments,
         result=JobDocument,
         run=partial(calls.operate, operation.name),

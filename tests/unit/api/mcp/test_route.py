@@ -88,6 +88,23 @@ async def test_what_a_model_asks_for_is_what_is_submitted(client: httpx.AsyncCli
     assert (dict(submission.parameters), submission.callback_url) == ({"size": "auto"}, "https://agent.example/")
 
 
+async def test_jobs_are_listed_page_by_page(client: httpx.AsyncClient) -> None:
+    listed = await ask_for(client, "tools/call", MODERN, name="list_jobs", arguments={})
+    assert listed["result"]["content"][0]["text"] == "None."
+    for number in range(2):
+        edit = {"prompt": f"{number}", "image_base64": PICTURE}
+        await ask_for(client, "tools/call", MODERN, name="edit_image", arguments=edit)
+    found, cursor = [], {}
+    for ending in ("More with cursor {}.", "No more."):
+        arguments = {"limit": 1, **cursor}
+        result = (await ask_for(client, "tools/call", MODERN, name="list_jobs", arguments=arguments))["result"]
+        page = result["structuredContent"]
+        found += [one["id"] for one in page["data"]]
+        assert result["content"][0]["text"].endswith(ending.format(page["next_cursor"]))
+        cursor = {"cursor": page["next_cursor"]}
+    assert len(set(found)) == 2
+
+
 async def test_what_was_accepted_and_cannot_be_shown_is_not_to_be_asked_for_again(ask: Ask, world: World) -> None:
     services = world.services()
 
