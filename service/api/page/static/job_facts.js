@@ -32,8 +32,8 @@ export function progress(job) {
   const { total, succeeded, fallback, failed, skipped, queue_position: ahead } = job.progress;
   if (!isBatch(job)) {
     if (job.finished) return null;
-    const waits = ahead ? `${counted(ahead, "job", "jobs")} before it` : plain(job.status);
-    return element("div", { class: "progress" }, element("progress", { "aria-label": "Progress" }), element("p", {}, waits));
+    const waits = ahead > 0 && element("p", {}, `${counted(ahead, "job", "jobs")} before it`);
+    return element("div", { class: "progress" }, element("progress", { "aria-label": "Progress" }), waits);
   }
   const done = succeeded + fallback + failed + skipped;
   const counts = [[succeeded, "done"], [fallback, "fell back"], [failed, "failed"], [skipped, "skipped"]];
