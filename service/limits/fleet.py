@@ -89,7 +89,7 @@ class FleetLimits:
         away = False
         beat_at = time.monotonic()
         while True:
-            if not self._in_use:
+            if not (self._in_use or self._drawing):
                 await self._asked.wait()
             with suppress(TimeoutError):
                 async with asyncio.timeout(beat_at - time.monotonic()):

@@ -188,11 +188,11 @@ class Limiter:
 
     def _too_late(self, kind: Kind) -> ProviderFaultError:
         if not self._tenants.room(kind.tenant):
-            why = f"the tenant has {self._tenants.most} calls out, as many as it may"
+            why = f"no more than {self._tenants.most} of the tenant's calls may be out"
         elif self._rate is not None and not self._rate.ready:
             why = f"no more than {self._per_minute} calls may start in a minute"
         else:
-            why = f"{self._limit.whole} calls are out, as many as may be"
+            why = f"no more than {self._limit.whole} calls may be out"
         return ProviderFaultError(
             Fault.RATE_LIMITED, f"the turn to call does not come before the job's deadline: {why}", called=False
         )

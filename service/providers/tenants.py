@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from service.ports.limits import Limit, Limits
 
+_GUESSED_SECONDS = 1.0  # of a call, before the first has ended
 _LONGEST_BOOKING_SECONDS = 600.0
 _WEIGHT = 0.1  # of the latest call in what a call typically takes
 
@@ -28,7 +29,7 @@ class Tenants:
         self._limits = limits
         self._moved = moved
         self._tenants: dict[str, _Tenant] = {}
-        self._typical_seconds = 1.0
+        self._typical_seconds: float | None = None
 
     def room(self, tenant: str | None) -> int:
         """How many more a tenant may have out now."""
@@ -53,7 +54,8 @@ class Tenants:
 
     def lasted(self, seconds: float) -> None:
         """Learn what a call takes."""
-        self._typical_seconds += _WEIGHT * (seconds - self._typical_seconds)
+        typical = seconds if self._typical_seconds is None else self._typical_seconds
+        self._typical_seconds = typical + _WEIGHT * (seconds - typical)
 
     def book(self, tenant: str | None, *, waiting: int) -> float | None:
         """In how many seconds one more had better come again; None when it may as well wait here.
@@ -69,8 +71,9 @@ class Tenants:
         if found.out + waiting < self.most + max(1, self.most // 4):
             return None
         now = time.monotonic()
-        spacing = self._typical_seconds / max(1, found.limit.allowed)
-        found.booked_until = min(max(found.booked_until, now) + spacing, now + _LONGEST_BOOKING_SECONDS)
+        typical = _GUESSED_SECONDS if self._typical_seconds is None else self._typical_seconds
+        spacing_seconds = typical / max(1, found.limit.allowed)
+        found.booked_until = min(max(found.booked_until, now) + spacing_seconds, now + _LONGEST_BOOKING_SECONDS)
         return found.booked_until - now
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
@@ -55,6 +56,36 @@ class User:
             self.out += 1
         self._moved.set()
         self.limit.note(out=self.out, wanted=self.out + self._waiting)
+
+
+class Starter:
+    """Begins as soon as it may what it wants to begin; `begun` is when, as `time.monotonic` tells it."""
+
+    def __init__(self, limits: Limits, *, name: str = "starts", per_minute: int) -> None:
+        self.begun: list[float] = []
+        self._waiting = 0
+        self._moved = asyncio.Event()
+        self._rate = limits.rate(name, per_minute=per_minute, moved=self._fill)
+
+    def want(self, count: int) -> None:
+        """Want to begin so many more."""
+        self._waiting += count
+        self._fill()
+
+    async def begun_are(self, count: int) -> None:
+        """Until so many have begun."""
+        async with asyncio.timeout(30):
+            while len(self.begun) < count:
+                self._moved.clear()
+                await self._moved.wait()
+
+    def _fill(self) -> None:
+        while self._waiting and self._rate.ready:
+            self._rate.begin()
+            self._waiting -= 1
+            self.begun.append(time.monotonic())
+        self._moved.set()
+        self._rate.note(wanted=self._waiting)
 
 
 @asynccontextmanager

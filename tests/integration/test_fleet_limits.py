@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from service.domain.pace import Pace
 from tests.integration.scene import Scene, encoded, fleet_scene, picture
 from tests.servers.openai_images import Reply
 
@@ -47,3 +48,16 @@ async def test_an_account_without_money_is_not_asked_by_the_other_worker(
         assert await all_ended(it, 1) == ["fallback"]
         assert await all_ended(it, 16) == ["fallback"] * 16
         assert len(it.images.calls) == 1
+        provider, _ = (await it.client.get("/api/v1/providers")).json()["data"]
+        assert provider["state"]["circuit"] == "open", "also where nobody is asked"
+
+
+async def test_no_more_calls_start_from_all_workers_than_one_rate_allows(
+    tmp_path: Path, empty_postgres_url: str
+) -> None:
+    variables = {"AFTERIMAGE_PROVIDER_CALLS_PER_MINUTE": "360"}
+    async with fleet_scene(tmp_path, empty_postgres_url, workers=2, **variables) as it:
+        assert await all_ended(it, 36) == ["provider"] * 36
+        moments = sorted(call.at for call in it.images.calls)
+        # Two processes with a rate each would take half as long.
+        assert moments[-1] - moments[0] >= 35 * Pace(360).interval_seconds - 3.5

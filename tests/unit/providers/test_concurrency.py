@@ -8,6 +8,7 @@ from service.domain.faults import Fault, ProviderFaultError
 from service.limits.local import LocalLimits
 from service.ports.provider import Caller
 from service.providers.concurrency import Limiter
+from tests.unit.providers.calls import Calls, settle
 from tests.unit.providers.clocks import HandClock
 
 
@@ -18,32 +19,6 @@ def clock() -> HandClock:
 
 def limiter(clock: HandClock, most: int = 8) -> Limiter:
     return Limiter("calls", most=most, limits=LocalLimits(clock), clock=clock)
-
-
-class Calls:
-    """Calls that take their turn and stay until they are let go."""
-
-    def __init__(self, limiter: Limiter) -> None:
-        self._limiter = limiter
-        self.order: list[int] = []
-        self._may_end: dict[int, asyncio.Event] = {}
-
-    def begin(self, name: int, *, bulk: bool = False) -> asyncio.Task[None]:
-        self._may_end[name] = asyncio.Event()
-        return asyncio.create_task(self._call(name, bulk=bulk))
-
-    def end(self, name: int) -> None:
-        self._may_end[name].set()
-
-    async def _call(self, name: int, *, bulk: bool) -> None:
-        async with self._limiter.slot(Caller(tenant="t", bulk=bulk)):
-            self.order.append(name)
-            await self._may_end[name].wait()
-
-
-async def settle() -> None:
-    for _ in range(10):
-        await asyncio.sleep(0)
 
 
 async def fail(limiter: Limiter, fault: Fault, *, called: bool = True) -> None:
