@@ -1,9 +1,9 @@
-"""What every test may use: a clean environment, a real Postgres, and the service as a real process."""
+"""What every test may use: a clean environment, a real Postgres, and the service as real processes."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
@@ -22,7 +22,6 @@ _CONFIGURATION = ("AFTERIMAGE_", "OPENAI_", "COS_", "R2_", "AWS_")
 
 _CORE = "test_jobs"  # is run on both engines without being asked for
 
-StartService = Callable[..., Awaitable[RunningService]]
 MakeService = Callable[[Path, Mapping[str, str]], Service]
 
 
@@ -69,23 +68,6 @@ def logging_as_it_was() -> Iterator[None]:
 def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
     """Start processes without coverage: what is killed leaves no figures behind, and starts sooner without."""
     monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
-
-
-@pytest.fixture
-async def start_service(tmp_path: Path) -> AsyncIterator[StartService]:
-    """Starts services in folders of their own: ``await start_service(AFTERIMAGE_FALLBACK="off")``."""
-    services: list[RunningService] = []
-
-    async def start(**env: str) -> RunningService:
-        folder = tmp_path / f"service-{len(services)}"
-        folder.mkdir()
-        services.append(RunningService(folder, env))
-        await services[-1].start()
-        return services[-1]
-
-    yield start
-    for service in services:
-        await service.end()
 
 
 @pytest.fixture(scope="session")

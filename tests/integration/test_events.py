@@ -6,18 +6,14 @@ import asyncio
 import signal
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.integration.scene import OpenScene, Scene, encoded, picture
 from tests.integration.test_batches import TOOL, fill, until
-from tests.integration.test_retention_and_tenants import ALICE, BOB
 from tests.servers.event_source import EventSource
 from tests.servers.fleet import Fleet
 from tests.servers.images_replies import Reply
 from tests.servers.openai_images import ImagesServer
-
-KEYS = "alice:alice-key-0123456789,bob:bob-key-0123456789abc"
 
 
 def source(at: Scene, job_id: str, **more: int) -> EventSource:
@@ -96,17 +92,6 @@ async def test_a_job_is_followed_from_its_document_and_not_waited_for_by_sigterm
         async with asyncio.timeout(30):
             await follower.follow()
         assert [event.event for event in follower.told] == ["job.queued", "job.running", "job.succeeded"]
-
-
-async def test_events_are_their_tenants_alone(tmp_path: Path, open_scene: OpenScene) -> None:
-    async with open_scene(tmp_path, AFTERIMAGE_API_KEYS=KEYS) as at:
-        job = (await at.submit({**ALICE, "Prefer": "wait=20"}, image_base64=encoded(picture()))).json()
-        path = f"/api/v1/jobs/{job['id']}/events"
-        assert (await at.client.get(path)).status_code == httpx.codes.UNAUTHORIZED
-        foreign = await at.client.get(path, headers=BOB)
-        assert (foreign.status_code, foreign.json()["code"]) == (404, "not_found")
-        found = await EventSource(at.client, path, ALICE).follow()
-        assert [event.event for event in found] == ["job.queued", "job.running", "job.succeeded"]
 
 
 async def test_any_process_tells_what_another_one_did(tmp_path: Path, empty_postgres_url: str) -> None:

@@ -29,7 +29,7 @@ async def one_scene(tmp_path_factory: pytest.TempPathFactory, open_scene: OpenSc
 
 @pytest.fixture
 def it(one_scene: Scene) -> Scene:
-    one_scene.images.forget()
+    one_scene.images.reset()
     return one_scene
 
 

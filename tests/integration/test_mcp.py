@@ -17,9 +17,8 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolResult, ImageContent, ResourceLink, TextContent
 
 from tests.integration.scene import OpenScene, Scene, encoded, opened, picture
+from tests.integration.tenants import ALICE, BOB, KEYS
 from tests.integration.test_batches import fill
-from tests.integration.test_progress_socket import KEYS
-from tests.integration.test_retention_and_tenants import ALICE, BOB
 from tests.servers.images_replies import Reply
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -307,21 +307,3 @@ async def test_a_set_is_paused_resumed_and_canceled_with_those_that_wait(at: Sce
     groups = await groups_of(at, job_id)
     assert all(group["finished"] for group in groups.values())
     assert sum(group["canceled"] for group in groups.values()) == 40 - ended["progress"]["succeeded"] > 0
-
-
-async def test_the_list_of_a_set_goes_when_its_time_is_over(
-    tmp_path: Path, open_scene: OpenScene, pictures: PictureServer
-) -> None:
-    async with open_scene(tmp_path, AFTERIMAGE_OUTPUT_RETENTION_HOURS="0.0005") as at:
-        link = pictures.link("good", "1.png")
-        job_id = await sent(at, [{"url": link, "group": f"SKU-{n}"} for n in range(1001)], max_cost_usd=0.001)
-        lists = bucket_of(at) / "sources" / job_id
-        assert len(list(lists.iterdir())) == 2
-        ended = await at.ended(job_id)
-        assert ended["progress"]["skipped"] == 1001
-        await asyncio.sleep(2)
-        await at.restart()  # housekeeping is the first thing that who works does
-        async with asyncio.timeout(20):
-            while lists.exists():
-                await asyncio.sleep(0.05)
-        assert len(await items_of(at, job_id)) == 1000  # a page: who was asked for is still told

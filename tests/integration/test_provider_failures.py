@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from tests.integration.scene import OpenScene, Scene, encoded, opened, picture
-from tests.servers.openai_images import REPLIES, Reply
+from tests.servers.openai_images import Reply
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -25,23 +25,36 @@ async def one_scene(tmp_path_factory: pytest.TempPathFactory, open_scene: OpenSc
 @pytest.fixture
 def it(one_scene: Scene) -> Scene:
     """The scene of all tests that need no variables of their own and leave the circuit closed."""
-    one_scene.images.forget()
+    one_scene.images.reset()
     return one_scene
 
 
-@pytest.mark.parametrize("refusal", ["billing_hard_limit", "insufficient_quota"])
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def other_scene(tmp_path_factory: pytest.TempPathFactory, open_scene: OpenScene) -> AsyncIterator[Scene]:
+    variables = {"AFTERIMAGE_PROVIDER_MAX_ATTEMPTS": "2", "OPENAI_IMAGE_MODEL": "gpt-image-1,gpt-image-2"}
+    async with open_scene(tmp_path_factory.mktemp("scene"), **variables) as it:
+        yield it
+
+
+@pytest.fixture
+def with_two_tries(other_scene: Scene) -> Scene:
+    """A scene in which a picture is asked for twice at most, and of a second model if there is no first."""
+    other_scene.images.reset()
+    return other_scene
+
+
 async def test_no_money_gives_a_labelled_fallback_and_nobody_is_asked_again(
-    tmp_path: Path, open_scene: OpenScene, refusal: str
+    tmp_path: Path, open_scene: OpenScene
 ) -> None:
     async with open_scene(tmp_path) as it:
-        it.images.script(always=refusal)
+        it.images.script(always="billing_hard_limit")
         first = await it.tool(image_base64=encoded(picture()), filename="cat.png")
         payload = await it.callback(first)
         assert payload["status"] == "completed"
         assert payload["source"] == "fallback"
         assert payload["provider"] == "local"
         assert payload["fallback_reason"] == "billing_exhausted"
-        assert payload["provider_error_code"] == REPLIES[refusal].error["code"]
+        assert payload["provider_error_code"] == "billing_hard_limit_reached"
         assert any("instead of by openai" in warning for warning in payload["warnings"])
 
         result = (await it.client.get(payload["result_url"])).content
@@ -63,17 +76,16 @@ async def test_a_rate_limit_is_waited_out(it: Scene) -> None:
     assert all(later.at - earlier.at >= 1 for earlier, later in pairwise(it.images.calls)), "Retry-After: 1"
 
 
-async def test_a_rate_limit_that_stays_gives_a_fallback(tmp_path: Path, open_scene: OpenScene) -> None:
-    async with open_scene(tmp_path, AFTERIMAGE_PROVIDER_MAX_ATTEMPTS="2") as it:
-        it.images.script(always="rate_limited")
-        job = await it.ended((await it.submit(image_base64=encoded(picture()))).json()["id"])
-        assert job["status"] == "succeeded"
-        assert job["output"]["fallback"] == {
-            "reason": "rate_limited",
-            "provider": "openai",
-            "provider_code": "rate_limit_exceeded",
-        }
-        assert len(it.images.calls) == 2
+async def test_a_rate_limit_that_stays_gives_a_fallback(with_two_tries: Scene) -> None:
+    with_two_tries.images.script(always="rate_limited")
+    job = await with_two_tries.ended((await with_two_tries.submit(image_base64=encoded(picture()))).json()["id"])
+    assert job["status"] == "succeeded"
+    assert job["output"]["fallback"] == {
+        "reason": "rate_limited",
+        "provider": "openai",
+        "provider_code": "rate_limit_exceeded",
+    }
+    assert len(with_two_tries.images.calls) == 2
 
 
 async def test_a_content_policy_refusal_is_never_routed_around(it: Scene) -> None:
@@ -109,19 +121,18 @@ async def test_a_caller_may_opt_for_a_second_call_after_a_cut_connection(it: Sce
 
 async def test_without_fallback_a_job_fails_with_the_reason(tmp_path: Path, open_scene: OpenScene) -> None:
     async with open_scene(tmp_path, AFTERIMAGE_FALLBACK="off") as it:
-        it.images.script(always="billing_hard_limit")
+        it.images.script(always="insufficient_quota")
         job = await it.ended((await it.submit(image_base64=encoded(picture()))).json()["id"])
         assert job["status"] == "failed"
         assert job["error"]["code"] == "billing_exhausted"
-        assert job["error"]["provider_code"] == "billing_hard_limit_reached"
+        assert job["error"]["provider_code"] == "insufficient_quota"
 
 
-async def test_a_retired_model_gives_way_to_the_next(tmp_path: Path, open_scene: OpenScene) -> None:
-    async with open_scene(tmp_path, OPENAI_IMAGE_MODEL="gpt-image-1,gpt-image-2") as it:
-        it.images.script("model_not_found")
-        job = await it.ended((await it.submit(image_base64=encoded(picture()))).json()["id"])
-        assert job["output"]["model"] == "gpt-image-2"
-        assert [attempt["model"] for attempt in job["attempts"]] == ["gpt-image-1", "gpt-image-2"]
+async def test_a_retired_model_gives_way_to_the_next(with_two_tries: Scene) -> None:
+    with_two_tries.images.script("model_not_found")
+    job = await with_two_tries.ended((await with_two_tries.submit(image_base64=encoded(picture()))).json()["id"])
+    assert job["output"]["model"] == "gpt-image-2"
+    assert [attempt["model"] for attempt in job["attempts"]] == ["gpt-image-1", "gpt-image-2"]
 
 
 async def test_a_running_job_is_canceled_and_its_call_possibly_billed(it: Scene) -> None:

@@ -16,16 +16,17 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
+import pytest_asyncio
 from PIL import Image, ImageChops, ImageStat
 
-from tests.conftest import StartService
 from tests.servers.processes import clean_environment, free_port, listens
+from tests.servers.service import RunningService
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -236,8 +237,14 @@ def test_the_page_is_short_enough_to_be_read() -> None:
     assert len(PAGE.splitlines()) <= 400
 
 
-async def test_paths_and_metrics_on_the_page_exist(start_service: StartService) -> None:
-    service = await start_service()
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunningService]:
+    async with RunningService(tmp_path_factory.mktemp("service")) as running:
+        yield running
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_paths_and_metrics_on_the_page_exist(service: RunningService) -> None:
     async with service.client() as client:
         described = (await client.get("/openapi.json")).json()["paths"]
         known = described.keys() | {path.removeprefix("/api/v1/jobs/{job_id}") for path in described}
@@ -272,11 +279,11 @@ def test_the_layout_is_the_one_that_is_there() -> None:
     assert sorted(told) == sorted(path.parent.name for path in (ROOT / "service").glob("*/__init__.py"))
 
 
-async def test_the_local_instructions_on_the_page_are_understood(start_service: StartService) -> None:
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_local_instructions_on_the_page_are_understood(service: RunningService) -> None:
     table = PAGE.partition("Say for example")[2].partition("\n\n")[0]
     instructions = re.findall(r"`([^`]+)`", table)
     assert instructions
-    service = await start_service()
     shutil.copy(ROOT / "scripts/sample/coffee.jpg", service.data_dir / "storage/pictures")
     job = {"operation": "edit", "object_key": "coffee.jpg", "provider": "local"}
     async with service.client(Prefer="wait=30") as client:
