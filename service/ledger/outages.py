@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
 
+from service.domain.faults import SLOWING
 from service.ledger.database import Database
 from service.ledger.dialects import Upsert
 from service.ledger.limit_schema import outages
@@ -19,6 +20,14 @@ _PUT = Upsert(
     lambda insert: insert.on_conflict_do_update(
         index_elements=[outages.c.provider], set_={name: insert.excluded[name] for name in _FIELDS}
     ),
+)
+_PAUSE = Upsert(
+    outages,
+    lambda insert: insert.on_conflict_do_update(
+        index_elements=[outages.c.provider],
+        set_={name: insert.excluded[name] for name in _FIELDS},
+        where=outages.c.fault.in_(SLOWING) & (outages.c.open_until < insert.excluded.open_until),
+    ).returning(outages.c.provider),
 )
 
 
@@ -36,6 +45,13 @@ class SqlOutages:
         """Begin an outage."""
         row = {"provider": provider, **_row(outage)}
         await self._database.write(lambda connection: connection.execute(_PUT.on(connection), row))
+
+    async def pause(self, provider: str, pause: Outage) -> bool:
+        """Begin a pause, unless there is something stronger; of several that try at once the longest stays."""
+        row = {"provider": provider, **_row(pause)}
+        return await self._database.write(
+            lambda connection: connection.execute(_PAUSE.on(connection), row).first() is not None
+        )
 
     async def replace(self, provider: str, known: Outage, new: Outage | None) -> bool:
         """Change an outage, or end it; of several that try at once one succeeds."""

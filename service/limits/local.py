@@ -101,6 +101,14 @@ class LocalOutages:
         """Begin an outage."""
         self._outages[provider] = outage
 
+    async def pause(self, provider: str, pause: Outage) -> bool:
+        """Begin a pause, unless there is something stronger."""
+        known = self._outages.get(provider)
+        if known is not None and not (known.is_pause and known.open_until < pause.open_until):
+            return False
+        self._outages[provider] = pause
+        return True
+
     async def replace(self, provider: str, known: Outage, new: Outage | None) -> bool:
         """Change an outage, or end it."""
         if self._outages.get(provider) != known:

@@ -189,6 +189,10 @@ class Outages(Protocol):
         """Begin an outage, in place of one that there may be."""
         ...
 
+    async def pause(self, provider: str, pause: Outage) -> bool:
+        """Begin a pause, unless there is one that ends later, or an outage that is none; then False."""
+        ...
+
     async def replace(self, provider: str, known: Outage, new: Outage | None) -> bool:
         """Change an outage, or end it with None, unless it is not the known one any more; then False."""
         ...

@@ -179,15 +179,9 @@ class Circuit:
         """Begin a pause, or make one longer; an outage is not ended by it."""
         pause = _outage(fault, until)
         with suppress(LedgerUnavailableError):  # then the next call finds out again; this fault is what matters
-            known = await self._outages.get(self._provider)
-            if known is None:
-                await self._outages.put(self._provider, pause)
-            elif not known.is_pause or known.open_until >= until:
-                return
-            elif not await self._outages.replace(self._provider, known, pause):
-                return  # another process was quicker
-            self._outage = pause
-            _log.warning("provider asked for a pause", fault=fault.fault.value, until=until.isoformat())
+            if await self._outages.pause(self._provider, pause):
+                self._outage = pause
+                _log.warning("provider asked for a pause", fault=fault.fault.value, until=until.isoformat())
 
     async def _told_by(self, probe: Outage, *, closes: bool, paused_until: datetime | None) -> None:
         """End a probe: the circuit closes, or lets the next one try; or it was opened anew meanwhile."""

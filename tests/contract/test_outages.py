@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -27,6 +28,10 @@ OUTAGE = Outage(
 PROBED = Outage(
     fault=Fault.AUTH, message="no", code=None, http_status=None, open_until=NOW, probe_until=NOW + timedelta(seconds=9)
 )
+
+
+def pause(open_until: datetime) -> Outage:
+    return Outage(fault=Fault.RATE_LIMITED, message="slow", code=None, http_status=429, open_until=open_until)
 
 
 class TestEveryPlace:
@@ -62,6 +67,17 @@ class TestEveryPlace:
         await outages.put("openai", OUTAGE)
         changed = await asyncio.gather(*(outages.replace("openai", OUTAGE, PROBED) for _ in range(6)))
         assert sorted(changed) == [False] * 5 + [True]
+
+    async def test_a_pause_is_begun_where_nothing_stronger_is(self, outages: Outages) -> None:
+        short, long = (pause(NOW + timedelta(seconds=seconds)) for seconds in (5, 9))
+        assert await outages.pause("openai", short)
+        assert await outages.pause("openai", long)
+        assert not await outages.pause("openai", short)
+        assert not await outages.pause("openai", long)
+        assert await outages.get("openai") == long
+        await outages.put("openai", OUTAGE)
+        assert not await outages.pause("openai", long)
+        assert await outages.get("openai") == OUTAGE
 
 
 class TestCircuitsOfAFleet:
@@ -106,9 +122,44 @@ class TestCircuitsOfAFleet:
         assert calls == 15
         assert {circuit.state()["circuit"] for circuit in circuits} == {"closed"}
 
+    async def test_what_one_is_asked_for_all_heed_until_it_ends(self, circuits: Sequence[Circuit]) -> None:
+        first, *others = circuits
+        await paused(first, seconds=1.5)
+        for circuit in others:
+            with pytest.raises(ProviderFaultError, match="has asked for a pause") as raised:
+                await circuit.check()
+            assert (raised.value.fault, raised.value.called) == (Fault.RATE_LIMITED, False)
+            assert 0 < (raised.value.retry_after_seconds or 0) <= 1.5
+            assert circuit.state()["circuit"] == "closed"
+            assert "paused_until" in circuit.state()
+        await asyncio.sleep(1.6)
+        for circuit in circuits:
+            await circuit.check()
+            assert circuit.state() == {"circuit": "closed"}
+
+    async def test_of_pauses_that_several_are_asked_for_at_once_the_longest_counts(
+        self, circuits: Sequence[Circuit]
+    ) -> None:
+        await asyncio.gather(
+            *(paused(circuit, seconds=seconds) for circuit, seconds in zip(circuits, (20, 60, 40), strict=True))
+        )
+        await asyncio.sleep(0.2)  # what was seen last is good for a moment
+        await asyncio.gather(*(circuit.look() for circuit in circuits))
+        ends = {datetime.fromisoformat(circuit.state()["paused_until"]) for circuit in circuits}
+        assert len(ends) == 1
+        assert ends.pop() - datetime.now(UTC) > timedelta(seconds=41)
+
 
 async def refused(circuit: Circuit) -> None:
     fault = ProviderFaultError(Fault.BILLING_EXHAUSTED, "no money", code="billing_hard_limit_reached", http_status=400)
     with pytest.raises(ProviderFaultError):
         async with circuit.call():
+            raise fault
+
+
+async def paused(circuit: Circuit, *, seconds: float) -> None:
+    fault = ProviderFaultError(Fault.RATE_LIMITED, "slow down", retry_after_seconds=seconds)
+    with suppress(ProviderFaultError):
+        async with circuit.call():
+            await asyncio.sleep(0.2)  # all of several are out by then
             raise fault
