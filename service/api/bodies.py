@@ -23,6 +23,7 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 _INLINE_BYTES = 2**21  # parsed within two milliseconds; handing it to a thread costs a busy service far more
 _MAX_COMMAS = 10_000  # base64 has none, other text far fewer
+_HELD_PART = 4  # of the memory for all bodies, those that are held may take as much again as this part
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,22 +49,29 @@ class Bodies:
     def __init__(self, options: ApiOptions) -> None:
         self._max_bytes = options.max_body_bytes
         self._upload_seconds = options.upload_seconds
-        self._budget = UploadBudget(total_bytes=options.uploads_total_bytes, wait_seconds=options.upload_wait_seconds)
+        total_bytes, wait_seconds = options.uploads_total_bytes, options.upload_wait_seconds
+        self._budget = UploadBudget(total_bytes=total_bytes, wait_seconds=wait_seconds)
+        self._held = UploadBudget(total_bytes=total_bytes // _HELD_PART, wait_seconds=wait_seconds)
 
     @asynccontextmanager
-    async def raw(self, request: Request, *, max_bytes: int | None = None) -> AsyncIterator[bytes]:
-        """Read a body of JSON, whatever it says; the memory counts as used until the block ends.
+    async def held(self, request: Request, *, max_bytes: int) -> AsyncIterator[bytes]:
+        """Read a body of JSON, whatever it says, that stays in memory until the block ends, which may take a minute.
+
+        Such bodies have an own, smaller bound on what all of them together take, so that others need not wait for them.
 
         Args:
-            max_bytes: Where less is accepted than of other bodies.
+            max_bytes: What is accepted, unless even less is accepted of other bodies.
 
         Raises:
-            RefusedError: it is too large, too slow, or declared as something else.
+            RefusedError: it is too large, too slow, or declared as something else, or has too many values in it.
         """
         _check_media_type(request)
-        most = self._max_bytes if max_bytes is None else min(max_bytes, self._max_bytes)
-        async with self._budget.reserve(declared_length(request, max_bytes=most)):
-            yield await read_body(request, max_bytes=most, within_seconds=self._upload_seconds)
+        most = min(max_bytes, self._max_bytes)
+        async with self._held.reserve(declared_length(request, max_bytes=most)) as keep:
+            raw = await read_body(request, max_bytes=most, within_seconds=self._upload_seconds)
+            await keep(len(raw))
+            _check_values(raw, _MAX_COMMAS)
+            yield raw
 
     @asynccontextmanager
     async def parsed(
@@ -83,7 +91,9 @@ class Bodies:
         Raises:
             RefusedError: anything is wrong with the body.
         """
-        async with self.raw(request) as raw:
+        _check_media_type(request)
+        async with self._budget.reserve(declared_length(request, max_bytes=self._max_bytes)):
+            raw = await read_body(request, max_bytes=self._max_bytes, within_seconds=self._upload_seconds)
             context = (tenant, request.scope["path"], callback_url)
             if len(raw) <= _INLINE_BYTES and len(raw) <= _shape(raw, model).inline_bytes:
                 parsed = _parse(raw, model, context, idempotency_key)
@@ -93,18 +103,6 @@ class Bodies:
                 parsed = await run_in_threadpool(_parse, raw, model, context, idempotency_key)
             del raw  # the picture is held a second time from here on
             yield parsed
-
-
-def check_values(raw: bytes, most_commas: int = _MAX_COMMAS) -> None:
-    """Refuse a body of millions of tiny values: parsing would take gigabytes and seconds.
-
-    Between any two stands a comma, unless one holds the other, and the parsers give up after some hundreds of those.
-
-    Raises:
-        RefusedError: no sensible request comes near.
-    """
-    if _has_more(raw, b",", most_commas):
-        raise RefusedError(ProtocolCode.INVALID_JSON, f"more than {most_commas} commas")
 
 
 def fingerprint(raw: bytes, context: tuple[str, ...]) -> str:
@@ -126,6 +124,13 @@ def _check_media_type(request: Request) -> None:
         raise RefusedError(ProtocolCode.UNSUPPORTED_MEDIA_TYPE, "compressed bodies are not accepted")
 
 
+def _check_values(raw: bytes, most_commas: int) -> None:
+    if _has_more(raw, b",", most_commas):
+        # Millions of tiny values would take gigabytes and seconds to parse; no sensible request comes near. Between any
+        # two stands a comma, unless one holds the other, and the parsers give up after some hundreds of those.
+        raise RefusedError(ProtocolCode.INVALID_JSON, f"more than {most_commas} commas")
+
+
 def _parse(
     raw: bytes,
     model: type[ModelT] | Callable[[bytes], Shape[ModelT]],
@@ -133,7 +138,7 @@ def _parse(
     key: str | None,
 ) -> Parsed[ModelT]:
     shape = _shape(raw, model)
-    check_values(raw, shape.max_commas)
+    _check_values(raw, shape.max_commas)
     try:
         body = shape.model.model_validate_json(raw)
     except ValidationError as error:

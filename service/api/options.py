@@ -19,7 +19,8 @@ class ApiOptions:
         api_keys: API key to the tenant that it belongs to; empty means that every caller is the tenant ``default``.
         max_image_bytes: The largest picture accepted inline, decoded.
         max_unfinished_jobs: Only announced, in the RateLimit headers of a 429.
-        uploads_total_bytes: How much of request bodies may be in memory at a time; more waits, unread.
+        uploads_total_bytes: How much of request bodies may be in memory at a time; more waits, unread. Those of models,
+            which may be held for as long as a model waits, have a quarter as much for themselves.
         upload_wait_seconds: How long a request waits for that before it is refused with 503.
         upload_seconds: How long the body itself may take to come.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from fastapi import Request
@@ -26,24 +26,37 @@ class UploadBudget:
         self._waiting = 0
 
     @asynccontextmanager
-    async def reserve(self, byte_count: int) -> AsyncIterator[None]:
+    async def reserve(self, byte_count: int) -> AsyncIterator[Callable[[int], Awaitable[None]]]:
         """Hold room for a body. One that is larger than the whole budget gets all of it.
+
+        Yields:
+            Gives back what goes beyond a number of bytes, for a body that turned out to be shorter.
 
         Raises:
             RefusedError: there was no room in time.
         """
-        wanted = min(byte_count, self._total)
-        if self._waiting or self._free < wanted:
-            await self._wait_for(wanted)
+        held = min(byte_count, self._total)
+        if self._waiting or self._free < held:
+            await self._wait_for(held)
         else:  # nearly always: without a lock, for nothing comes in between
-            self._free -= wanted
+            self._free -= held
+
+        async def keep(needed: int) -> None:
+            nonlocal held
+            surplus = max(0, held - needed)
+            held -= surplus
+            await self._give_back(surplus)
+
         try:
-            yield
+            yield keep
         finally:
-            self._free += wanted
-            if self._waiting:
-                async with self._changed:
-                    self._changed.notify_all()
+            await self._give_back(held)
+
+    async def _give_back(self, byte_count: int) -> None:
+        self._free += byte_count
+        if self._waiting:
+            async with self._changed:
+                self._changed.notify_all()
 
     async def _wait_for(self, wanted: int) -> None:
         self._waiting += 1

@@ -9,7 +9,7 @@ from fastapi.concurrency import run_in_threadpool
 from starlette.types import Message, Receive, Scope, Send
 
 from service.api.authentication import Tenant
-from service.api.bodies import Bodies, check_values
+from service.api.bodies import Bodies
 from service.api.dependencies import TheBodies, TheDocuments, TheOptions, TheServices
 from service.api.mcp.callers import Caller
 from service.api.origins import check_origin
@@ -50,8 +50,7 @@ class _Exchange(Response):
         Raises:
             RefusedError: the body is not acceptable.
         """
-        async with self._bodies.raw(self._request, max_bytes=_MAX_BODY_BYTES) as raw:
-            check_values(raw)
+        async with self._bodies.held(self._request, max_bytes=_MAX_BODY_BYTES) as raw:
             answer = await run_in_threadpool(_answer)
             await answer(self._caller, len(raw), scope, _replayed(raw, receive), send)
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import json
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -13,12 +17,14 @@ from pydantic import SecretStr
 from service.api.options import ApiOptions
 from service.ports.ledger import Accepted, LedgerUnavailableError
 from service.usecases.submissions import Submission
+from tests.pauses import watched_pauses
 from tests.unit.api.conftest import Ask
 from tests.unit.api.world import World
 
 ACCEPT = {"Accept": "application/json, text/event-stream"}
 LEGACY: dict[str, str] = {}
 MODERN = {"MCP-Protocol-Version": "2026-07-28"}
+META = {"protocolVersion": "2026-07-28", "clientCapabilities": {}}
 PICTURE = "iVBORw0KGgo="
 
 revisions = pytest.mark.parametrize("revision", [LEGACY, MODERN], ids=["2025-03-26", "2026-07-28"])
@@ -29,9 +35,7 @@ async def ask_for(client: httpx.AsyncClient, method: str, revision: dict[str, st
     headers = ACCEPT | revision
     if revision:
         headers |= {"Mcp-Method": method} | ({"Mcp-Name": params["name"]} if "name" in params else {})
-        version = "io.modelcontextprotocol/protocolVersion"
-        capabilities = "io.modelcontextprotocol/clientCapabilities"
-        params["_meta"] = {version: revision["MCP-Protocol-Version"], capabilities: {}}
+        params["_meta"] = {f"io.modelcontextprotocol/{name}": value for name, value in META.items()}
     answer = await client.post(
         "/mcp", json={"jsonrpc": "2.0", "id": 1, "method": method, "params": params}, headers=headers
     )
@@ -173,6 +177,86 @@ async def test_bodies_have_the_limits_of_all_bodies(
 ) -> None:
     answer = await client.post("/mcp", content=content, headers=ACCEPT | headers)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+@pytest.fixture
+def held(world: World) -> tuple[asyncio.Event, asyncio.Event, Callable[[Submission], Awaitable[Accepted]]]:
+    """An acceptance that says when it has begun to hold what was sent, and waits to be let go."""
+    begun, let_go, accept = asyncio.Event(), asyncio.Event(), world.services().accept
+
+    async def wait(submission: Submission) -> Accepted:
+        if submission.prompt == "Take your time":
+            begun.set()
+            await let_go.wait()
+        return await accept(submission)
+
+    return begun, let_go, wait
+
+
+def edit(prompt: str) -> bytes:
+    params = {"name": "edit_image", "arguments": {"prompt": prompt, "image_base64": PICTURE}}
+    return json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).encode()
+
+
+async def test_bodies_that_are_held_leave_room_for_all_others(ask: Ask, held: tuple) -> None:
+    begun, let_go, accept = held
+    held_bytes = len(edit("Take your time")) + 10
+    client = ask(options=ApiOptions(uploads_total_bytes=4 * held_bytes, upload_wait_seconds=0.1), accept=accept)
+    client.headers.update(ACCEPT | {"Content-Type": "application/json"})
+    first = asyncio.create_task(client.post("/mcp", content=edit("Take your time")))
+    await begun.wait()
+    refused = await client.post("/mcp", content=edit("At once"))
+    assert (refused.status_code, refused.json()["code"]) == (503, "temporarily_unavailable")
+    job = {"operation": "edit", "prompt": "x" * held_bytes, "image_base64": PICTURE}
+    assert (await client.post("/api/v1/jobs", json=job)).status_code == 202
+    let_go.set()
+    assert (await first).status_code == 200
+
+
+async def test_a_body_of_unknown_length_holds_no_more_than_it_has(ask: Ask, held: tuple) -> None:
+    begun, let_go, accept = held
+    client = ask(options=ApiOptions(uploads_total_bytes=4 * 600, upload_wait_seconds=0.1), accept=accept)
+    client.headers.update(ACCEPT | {"Content-Type": "application/json"})
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield edit("Take your time")
+
+    first = asyncio.create_task(client.post("/mcp", content=chunks()))
+    await begun.wait()
+    assert (await client.post("/mcp", content=edit("At once"))).status_code == 200
+    let_go.set()
+    assert (await first).status_code == 200
+
+
+LARGEST = json.dumps({"prompt": "x", "image_base64": base64.b64encode(os.urandom(6_000_000)).decode()})
+
+
+@revisions
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        LARGEST,
+        "{" + ",".join(f'"{number}":1' for number in range(9_900)) + "}",
+        '{"prompt": "' + "\\u0041" * 1_300_000 + '"}',
+        '{"prompt":' * 600_000 + "1" + "}" * 600_000,
+    ],
+    ids=["picture", "fields", "escapes", "depth"],
+)
+async def test_no_body_holds_up_the_event_loop(
+    client: httpx.AsyncClient, revision: dict[str, str], arguments: str
+) -> None:
+    meta = json.dumps({f"io.modelcontextprotocol/{name}": value for name, value in META.items()})
+    body = (
+        '{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "edit_image", '
+        f'"_meta": {meta}, "arguments": {arguments}}}}}'
+    ).encode()
+    assert len(body) < 2**23
+    headers = {"Content-Type": "application/json", "Mcp-Method": "tools/call", "Mcp-Name": "edit_image"}
+    await ask_for(client, "tools/list", revision)  # imports the SDK, where nothing has yet
+    async with watched_pauses() as pauses:
+        answer = await client.post("/mcp", content=body, headers=ACCEPT | revision | headers)
+    assert answer.status_code in {200, 400}
+    assert pauses.longest_seconds < 0.1
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
