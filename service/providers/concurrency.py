@@ -76,8 +76,8 @@ class Limiter:
             raise
         else:
             self._limit.succeed()
-        finally:
             self._tenants.lasted(time.monotonic() - entered_at)
+        finally:
             self._leave(line, kind)
 
     def state(self) -> Mapping[str, Any]:
