@@ -18,6 +18,9 @@ from service.domain.jobs import Attempt
 INTERRUPTED = "interrupted"
 """The attempt code of a call that was out when its worker stopped."""
 
+WITHHELD = "withheld"
+"""The attempt code of a call that was never made, because its worker had lost the job when it was about to."""
+
 _RETRIES = {
     Fault.OVERLOADED: 2,
     Fault.UNREACHABLE: 2,
@@ -166,7 +169,9 @@ def _earlier(attempts: Sequence[Attempt]) -> Counter[str]:
     return Counter(
         attempt.outcome
         for attempt in attempts
-        if attempt.outcome is not None and not _was_interrupted(attempt) and attempt.outcome != Fault.MODEL_UNAVAILABLE
+        if attempt.outcome not in {None, Fault.MODEL_UNAVAILABLE}
+        and attempt.code != WITHHELD
+        and not _was_interrupted(attempt)
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from service.domain.faults import Moderation
 from service.domain.objects import ObjectRef
+from service.domain.work import Work
 
 
 class JobStatus(StrEnum):
@@ -155,6 +156,7 @@ class Job:
         deadline_at: Given by the caller: a job not begun by then expires, and a provider is not asked again after it.
         run: How often a worker took the job; every write of a worker carries the number it was given, so that one
             that lost its job to another can no longer write.
+        work: What a worker of now was given with the job, by which its queue tells whether it still has it.
         expires_at: When the pictures of the job are due to be removed; `removed_at` is set once they are.
         usage: The provider's own usage numbers, as it returned them.
         cost_usd: Estimated from `usage` and the configured prices; None where no price is known.
@@ -192,6 +194,7 @@ class Job:
     cost_usd: float | None = None
     attempts: tuple[Attempt, ...] = ()
     item: int | None = None
+    work: Work | None = field(default=None, compare=False)
 
     @property
     def finished(self) -> bool:

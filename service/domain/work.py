@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -24,12 +24,14 @@ class Work:
         ref: What the work is about, for example a job id.
         due_at: Not to be started before this moment (UTC).
         priority: Higher first among what is due.
+        entry: What a queue that many processes share calls it while it runs; whoever takes it over has another.
     """
 
     kind: WorkKind
     ref: str
     due_at: datetime
     priority: int = 0
+    entry: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

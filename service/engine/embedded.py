@@ -54,6 +54,11 @@ class EmbeddedEngine:
             if (lane := self._lanes.get(piece.kind)) is not None:
                 lane.offer(piece)
 
+    def holds(self, connection: Connection, work: Sequence[Work]) -> Sequence[bool]:
+        """Always: there is no other process."""
+        del connection
+        return [True] * len(work)
+
     async def start(self, handlers: Mapping[WorkKind, Handler]) -> None:
         """Begin to work in the background; what an earlier process left is taken up."""
         for kind, handler in handlers.items():

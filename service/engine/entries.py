@@ -8,13 +8,15 @@ from datetime import datetime
 from procrastinate.exceptions import AlreadyEnqueued
 from procrastinate.jobs import Job as Entry
 from procrastinate.manager import JobManager
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from service.domain.work import Work, WorkKind
 from service.engine.connector import TransactionConnector
 
 TASK = "afterimage"
 """What all our entries are called; whoever takes one knows what to do from its queue."""
+
+_RUN = text("SELECT id FROM procrastinate_jobs WHERE id = ANY(:entries) AND status = 'doing'")
 
 
 def lock_of(kind: WorkKind, ref: str) -> str:
@@ -44,7 +46,7 @@ def work_of(entry: Entry, *, now: datetime) -> Work:
     """The work that an entry stands for."""
     ref = str(entry.task_kwargs["ref"])
     due_at = entry.scheduled_at or now
-    return Work(kind=WorkKind(entry.queue), ref=ref, due_at=due_at, priority=entry.priority)
+    return Work(kind=WorkKind(entry.queue), ref=ref, due_at=due_at, priority=entry.priority, entry=entry.id)
 
 
 def failures_of(entry: Entry) -> int:
@@ -74,6 +76,12 @@ def defer(connection: Connection, entries: Sequence[Entry]) -> None:
     if not _added(connection, manager, ordered):
         for entry in ordered:
             _replace(connection, manager, entry)
+
+
+def run(connection: Connection, work: Sequence[Work]) -> list[bool]:
+    """Whether each piece of work still runs under the entry that it came with: taking over makes another."""
+    running = set(connection.scalars(_RUN, {"entries": [piece.entry for piece in work]}))
+    return [piece.entry in running for piece in work]
 
 
 def _replace(connection: Connection, manager: JobManager, entry: Entry) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from service.domain.work import Work, WorkKind
 from service.engine.backoff import Backoff
-from service.engine.entries import defer, entry_of
+from service.engine.entries import defer, entry_of, run
 from service.engine.fleet_lane import FleetLane
 from service.engine.flight import Flight
 from service.engine.queue import Queue
@@ -73,6 +73,10 @@ class ProcrastinateEngine:
         for piece in work:
             if (lane := self._lanes.get(piece.kind)) is not None:
                 lane.wake_at(piece.due_at)
+
+    def holds(self, connection: Connection, work: Sequence[Work]) -> Sequence[bool]:
+        """Whether nobody has taken over what handlers were given."""
+        return run(connection, work)
 
     async def start(self, handlers: Mapping[WorkKind, Handler]) -> None:
         """Begin to work in the background; a process without handlers only queues work for others."""

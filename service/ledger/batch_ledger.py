@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from service.domain.batches import Batch, Found, Group, Item, ItemEnding
 from service.domain.jobs import Job
+from service.domain.work import Work
 from service.ledger import accepting, batches, groups, items, listing, taking
 from service.ledger.database import Database
 from service.ledger.facts import Fact, Facts
@@ -57,12 +58,15 @@ class SqlBatchLedger:
 
         return await self._facts.write(body)
 
-    async def take_items(self, job_id: str, stream: int, *, after: Place | None, limit: int, now: datetime) -> Taken:
+    async def take_items(
+        self, job_id: str, stream: int, *, after: Place | None, limit: int, now: datetime, work: Work | None = None
+    ) -> Taken:
         """Take the next due items of a stream; what the budget does not allow is skipped."""
 
         def body(connection: Connection) -> Fact[Taken]:
-            taken, work = taking.take(connection, job_id, stream, after, limit, now)
-            return Fact(taken, self._facts.deferred(connection, *work))
+            taken, follows = taking.take(connection, job_id, stream, after, limit, now)
+            self._facts.check_held(connection, work)
+            return Fact(taken, self._facts.deferred(connection, *follows))
 
         return await self._facts.write(body)
 

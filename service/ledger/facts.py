@@ -12,6 +12,7 @@ from service.domain.work import Work
 from service.ledger.database import Database
 from service.ledger.feed import Feed
 from service.ports.engine import WorkQueue
+from service.ports.ledger import LeaseLostError
 
 T = TypeVar("T")
 
@@ -44,6 +45,24 @@ class Facts:
         if work:
             self._queue.defer(connection, work)
         return work
+
+    def holds(self, connection: Connection, work: Sequence[Work | None]) -> Sequence[bool]:
+        """Whether each piece of work that a worker was given is still its own; None is what it was not given as work.
+
+        To be asked once the rows are locked: whoever takes the work over comes to them after this transaction then.
+        """
+        given = [piece for piece in work if piece is not None]
+        held = iter(self._queue.holds(connection, given) if given else ())
+        return [piece is None or next(held) for piece in work]
+
+    def check_held(self, connection: Connection, work: Work | None) -> None:
+        """The same as `holds` for one piece.
+
+        Raises:
+            LeaseLostError: another worker has taken it over.
+        """
+        if work is not None and not all(self.holds(connection, [work])):
+            raise LeaseLostError(f"the work on {work.ref} was taken over")
 
     async def read(self, statement: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Run a statement that only reads."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -63,13 +64,31 @@ class SqlLedger:
 
     # running
 
-    async def begin(self, job_id: str, *, now: datetime) -> Job | None:
+    async def begin(self, job_id: str, *, now: datetime, work: Work | None = None) -> Job | None:
         """Take a job: raises its `run` number, makes a queued one running."""
-        return await self._begins.write(Begin(job_id, now))
+        return await self._begins.write(Begin(job_id, now, work))
+
+    async def confirm(self, job: Job) -> None:
+        """Return if a worker still has an unfinished job."""
+
+        def body(connection: Connection) -> None:
+            running.confirm(connection, job)
+            self._facts.check_held(connection, job.work)
+
+        await self._facts.change(body)
 
     async def begin_attempt(self, job: Job, attempt: Attempt) -> None:
         """Record that a provider is about to be called; `LeaseLostError` too when the job has ended meanwhile."""
-        await self._facts.change(running.begin_attempt, job, attempt)
+
+        def body(connection: Connection) -> None:
+            running.begin_attempt(connection, job, attempt)
+            self._facts.check_held(connection, job.work)
+
+        await self._facts.change(body)
+
+    async def withdraw_attempt(self, job: Job, attempt: Attempt) -> None:
+        """Record that a call which was about to be made was not, whoever has the job now."""
+        await self._facts.change(running.withdraw_attempt, job, attempt)
 
     async def end_attempt(self, job: Job, attempt: Attempt) -> None:
         """Record how a call of a provider ended."""
@@ -89,10 +108,13 @@ class SqlLedger:
         await self._facts.write(lambda connection: Fact(None, self._facts.deferred(connection, work)))
 
     def _begin(self, connection: Connection, begin: Begin) -> Fact[Job | None]:
-        return Fact(running.begin(connection, begin.job_id, begin.now), job_id=begin.job_id)
+        job = running.begin(connection, begin.job_id, begin.now)
+        self._facts.check_held(connection, begin.work)
+        return Fact(job and replace(job, work=begin.work), job_id=begin.job_id)
 
     def _begin_each(self, connection: Connection, begins: Sequence[Begin]) -> Sequence[Fact[Job | None] | None]:
-        return [Fact(job, job_id=job.id) if job else None for job in transitions.begin(connection, begins)]
+        begun = transitions.begin(connection, begins, holds=self._facts.holds)
+        return [Fact(job, job_id=job.id) if job else None for job in begun]
 
     def _finish(self, connection: Connection, end: Finish) -> Fact[bool]:
         if not running.finish(connection, end.job, end.ending, end.delivery):

@@ -20,7 +20,7 @@ def _names(shape: type[Any], *without: str) -> tuple[str, ...]:
     return tuple(field.name for field in fields(shape) if field.name not in without)
 
 
-_JOB = _names(Job, "progress", "attempts", "item")
+_JOB = _names(Job, "progress", "attempts", "item", "work")
 _ENDING = _names(Ending, "progress", "attempt")
 _PROGRESS = _names(Progress)
 _ATTEMPT = _names(Attempt)

@@ -58,10 +58,15 @@ def begin(connection: Connection, job_id: str, now: datetime) -> Job | None:
     return job
 
 
-def begin_attempt(connection: Connection, job: Job, attempt: Attempt) -> None:
-    """Record that a provider is about to be called."""
+def confirm(connection: Connection, job: Job) -> None:
+    """Return if a worker still has a job, or the item that it is narrowed to, and it has not ended."""
     if held(connection, job).finished_at is not None:
         raise LeaseLostError(f"{job.id} has ended")
+
+
+def begin_attempt(connection: Connection, job: Job, attempt: Attempt) -> None:
+    """Record that a provider is about to be called."""
+    confirm(connection, job)
     connection.execute(_BEGIN_ATTEMPT, attempt_values(attempt) | {"job_id": job.id, "item": job.item or WHOLE_JOB})
 
 
@@ -74,6 +79,13 @@ def change_attempt(connection: Connection, job: Job, number: int, values: dict[s
 def end_attempt(connection: Connection, job: Job, attempt: Attempt) -> None:
     """Record how a call ended."""
     change_attempt(connection, job, attempt.number, attempt_values(attempt))
+
+
+def withdraw_attempt(connection: Connection, job: Job, attempt: Attempt) -> None:
+    """Record that a call was not made, over what whoever has the job now thinks of it."""
+    values = attempt_values(attempt)
+    told = {name: values[name] for name in ("ended_at", "outcome", "code", "message", "possibly_billed")}
+    connection.execute(CHANGE_ATTEMPT, _of_attempt(job, attempt.number) | told)
 
 
 def finish(connection: Connection, job: Job, ending: Ending, delivery: Delivery | None) -> bool:

@@ -1,13 +1,13 @@
 """Statements that begin, and end, any number of jobs in one transaction.
 
-They leave out what is not ordinary: a job that somebody else changes at the moment, that has ended, that another run
-has, that is not there. What is to become of it the statements of `running` know, which concern one job. So no
+They leave out what is not ordinary: a job that somebody else changes at the moment, that has ended, that another run or
+worker has, that is not there. What is to become of it the statements of `running` know, which concern one job. So no
 transaction for several jobs ever waits for the lock on one of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Executable, bindparam, insert, select, update
 
 from service.domain.deliveries import Delivery
 from service.domain.jobs import Ending, Job, JobStatus
+from service.domain.work import Work
 from service.ledger.events import append, happened
 from service.ledger.rows import delivery_values, job_of, with_attempts
 from service.ledger.running import CHANGE_ATTEMPT, attempt_change, end_of, ended
@@ -24,10 +25,11 @@ from service.ledger.schema import deliveries, jobs
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """A job to be taken, at a moment."""
+    """A job to be taken, at a moment, by a worker that was given work."""
 
     job_id: str
     now: datetime
+    work: Work | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +50,24 @@ _CHANGE = update(jobs).where(jobs.c.id == bindparam("of_job"))
 _INSERT_DELIVERY = insert(deliveries)
 
 
-def begin(connection: Connection, begins: Sequence[Begin]) -> list[Job | None]:
-    """Take jobs under new run numbers; None for each that was left out."""
+def begin(
+    connection: Connection,
+    begins: Sequence[Begin],
+    *,
+    holds: Callable[[Connection, Sequence[Work | None]], Sequence[bool]],
+) -> list[Job | None]:
+    """Take jobs under new run numbers; None for each that was left out.
+
+    Args:
+        holds: Which pieces of work are still those of the workers that they were given to.
+    """
     rows = connection.execute(_LOCK_TO_BEGIN, {"of_jobs": [begin.job_id for begin in begins]})
     found = {row.id: job_of(row) for row in rows}
-    begun = [_begun(found.pop(begin.job_id, None), begin.now) for begin in begins]  # the second time it is left out
+    held = holds(connection, [begin.work for begin in begins])
+    begun = [
+        _begun(found.pop(begin.job_id, None), begin) if is_held else None  # the second time it is left out
+        for begin, is_held in zip(begins, held, strict=True)
+    ]
     taken = [job for job in begun if job is not None]
     _run(connection, _CHANGE, [{"of_job": job.id} | _beginning(job) for job in taken])
     first = [(job, begin) for job, begin in zip(begun, begins, strict=True) if job is not None and job.run == 1]
@@ -60,10 +75,11 @@ def begin(connection: Connection, begins: Sequence[Begin]) -> list[Job | None]:
     return [with_attempts(connection, job) if job is not None and job.run > 1 else job for job in begun]
 
 
-def _begun(job: Job | None, now: datetime) -> Job | None:
+def _begun(job: Job | None, begin: Begin) -> Job | None:
     if job is None:
         return None
-    return replace(job, run=job.run + 1, status=JobStatus.RUNNING, started_at=job.started_at or now)
+    started_at = job.started_at or begin.now
+    return replace(job, run=job.run + 1, status=JobStatus.RUNNING, started_at=started_at, work=begin.work)
 
 
 def _beginning(job: Job) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from service.domain.batches import Batch, Found, Group, Item, ItemEnding, ItemStatus
 from service.domain.jobs import Job
+from service.domain.work import Work
 from service.ports.ledger import Accepted, IdempotencyKey
 
 
@@ -97,8 +98,17 @@ class BatchLedger(Protocol):
         """
         ...
 
-    async def take_items(self, job_id: str, stream: int, *, after: Place | None, limit: int, now: datetime) -> Taken:
-        """Take the next due items of a stream, raising their `run`; what the budget does not allow is skipped."""
+    async def take_items(
+        self, job_id: str, stream: int, *, after: Place | None, limit: int, now: datetime, work: Work | None = None
+    ) -> Taken:
+        """Take the next due items of a stream, raising their `run`; what the budget does not allow is skipped.
+
+        Args:
+            work: What a worker was given; without it nobody is asked whether the worker still has it.
+
+        Raises:
+            LeaseLostError: it has not; the stream is another's now.
+        """
         ...
 
     async def finish_item(self, job: Job, ending: ItemEnding) -> bool:

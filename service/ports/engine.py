@@ -29,6 +29,10 @@ class WorkQueue(Protocol):
         """Called on the event loop once that transaction is durable: wakes whoever waits for work."""
         ...
 
+    def holds(self, connection: Connection, work: Sequence[Work]) -> Sequence[bool]:
+        """Whether each piece of work, as handlers were given it, is still this process's, as a transaction sees it."""
+        ...
+
 
 class WorkStore(Protocol):
     """The table behind the embedded engine."""

@@ -2,7 +2,8 @@
 
 One method is one transaction and one fact. Writing methods return when the fact is durable. A worker's writes carry
 the `run` number under which it took the job; when another worker has taken the job since, they raise `LeaseLostError`
-and change nothing.
+and change nothing. What leads to something new, a run or a call, is refused as well when another worker has taken over
+the work that the job was taken for, and has not come to the job yet.
 """
 
 from __future__ import annotations
@@ -76,15 +77,36 @@ class Ledger(Protocol):
 
     # running
 
-    async def begin(self, job_id: str, *, now: datetime) -> Job | None:
+    async def begin(self, job_id: str, *, now: datetime, work: Work | None = None) -> Job | None:
         """Take a job: raises its `run` number, makes a queued one running. None when there is no such job.
 
         A finished job is returned as it is.
+
+        Args:
+            work: What a worker was given; without it nobody is asked whether the worker still has it.
+
+        Raises:
+            LeaseLostError: it has not.
+        """
+        ...
+
+    async def confirm(self, job: Job) -> None:
+        """Return if a worker still has an unfinished job.
+
+        Raises:
+            LeaseLostError: it has not.
         """
         ...
 
     async def begin_attempt(self, job: Job, attempt: Attempt) -> None:
         """Record that a provider is about to be called, before it is."""
+        ...
+
+    async def withdraw_attempt(self, job: Job, attempt: Attempt) -> None:
+        """Record that a call which was about to be made was not, and never will be.
+
+        That is true whoever has the job now: this one write is not held against the run.
+        """
         ...
 
     async def end_attempt(self, job: Job, attempt: Attempt) -> None:

@@ -43,15 +43,15 @@ class RunJob:
         """Take the job as far as it goes now."""
         with structlog.contextvars.bound_contextvars(job_id=work.ref):
             try:
-                return await self._take(work.ref)
+                return await self._take(work)
             except LeaseLostError:
                 _log.warning("another worker has taken the job")
                 return None
             finally:
                 self._head_start.forget(work.ref)
 
-    async def _take(self, job_id: str) -> Again | None:
-        job = await self._ledger.begin(job_id, now=self._clock.now())
+    async def _take(self, work: Work) -> Again | None:
+        job = await self._ledger.begin(work.ref, now=self._clock.now(), work=work)
         if job is None or job.finished:
             return None
         if job.run == 1 and job.started_at is not None:

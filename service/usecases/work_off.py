@@ -51,7 +51,7 @@ class WorkOff:
             return None
         with structlog.contextvars.bound_contextvars(job_id=job_id):
             return await _Stream(
-                batch, int(stream), batches=self._batches, edit=self._edit, clock=self._clock, leave=self._leave
+                batch, int(stream), work, batches=self._batches, edit=self._edit, clock=self._clock, leave=self._leave
             ).run()
 
 
@@ -62,12 +62,14 @@ class _Stream:
         self,
         batch: Batch,
         number: int,
+        work: Work,
         *,
         batches: BatchLedger,
         edit: EditPicture,
         clock: Clock,
         leave: Callable[[timedelta], bool],
     ) -> None:
+        self._work = work
         self._job_id = batch.job_id
         self._staging = batch.staging or Staging()
         self._number = number
@@ -83,7 +85,10 @@ class _Stream:
         self._again: Again | None = None
 
     async def run(self) -> Again | None:
-        """Work; an error of the database ends it once what is in work is done, so that no paid call is left."""
+        """Work. Without the database, or where another has the stream, it ends once what is in work is done.
+
+        So no paid call is left. What is begun of what was taken before is held against the stream then.
+        """
         failed: BaseException | None = None
         try:
             while True:
@@ -98,14 +103,17 @@ class _Stream:
                 failed = next(filter(None, (task.exception() for task in done)), failed)
         finally:
             await self._abandon()
+        if isinstance(failed, LeaseLostError):
+            _log.warning("another worker has taken the stream", stream=self._number)
+            return None
         if failed is not None:
             raise failed
         return Again(self._clock.now()) if leaving else self._again
 
-    async def _filled(self) -> LedgerUnavailableError | None:
+    async def _filled(self) -> LedgerUnavailableError | LeaseLostError | None:
         try:
             await self._fill()
-        except LedgerUnavailableError as error:
+        except (LedgerUnavailableError, LeaseLostError) as error:
             return error
         return None
 
@@ -124,7 +132,7 @@ class _Stream:
         while True:
             now = self._clock.now()
             taken = await self._batches.take_items(
-                self._job_id, self._number, after=self._place, limit=self._share, now=now
+                self._job_id, self._number, after=self._place, limit=self._share, now=now, work=self._work
             )
             if taken.waits_for_budget:
                 self._again = Again(now + timedelta(seconds=_LOOK_AGAIN_SECONDS))
@@ -139,7 +147,7 @@ class _Stream:
             # What was there is skipped; there may be more behind it.
 
     async def _work_on(self, job: Job, item: Item) -> None:
-        narrowed = _narrowed(job, item, self._staging)
+        narrowed = replace(_narrowed(job, item, self._staging), work=self._work)
         with structlog.contextvars.bound_contextvars(item=item.number):
             try:
                 result = await self._edited(narrowed)
