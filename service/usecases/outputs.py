@@ -65,17 +65,18 @@ class Outputs:
         self._imaging = imaging
 
     async def find(self, job: Job) -> Kept | None:
-        """The result that an earlier run of the job stored, if one did."""
-        final = await self._storage.head(job.target)
-        if final is not None:
-            return _read(final)
-        original = await self._storage.head(_original(job))
-        return None if original is None else await self._convert(job, _read(original))
+        """The result that an earlier run of the job stored, if one did; a provider's before a fallback's."""
+        final = await self._final(job)
+        if final is not None and not _fell_back(final):
+            return final
+        original = await self._storage.head(_original(job.target))
+        return final if original is None else await self._convert(job, _read(original))
 
     async def keep(self, job: Job, made: Made) -> Kept:
         """Store a result, and convert it when its format or its size is not the wanted one.
 
-        Where another run of the job was first, because this one was taken for dead, that one's result is the job's.
+        Where another run of the job was first, because one of the two was taken for dead, that one's result is the
+        job's; but no fallback goes before a provider's result, which is stored beside it then.
 
         Raises:
             PictureRefusedError: the bytes are no picture; nothing was stored.
@@ -85,7 +86,7 @@ class Outputs:
         converts = not _as_wanted(info, wanted(job))
         kept = Kept(
             output=Output(
-                object=_original(job) if converts else job.target,
+                object=_original(job.target) if converts else job.target,
                 mime_type=info.mime_type,
                 byte_count=len(made.data),
                 width=info.width,
@@ -100,9 +101,11 @@ class Outputs:
             cost_usd=made.cost_usd,
             warnings=made.warnings,
         )
-        if not await self._put(kept, made.data):
-            return await self._taken(job, kept)
-        return await self._convert(job, kept, made.data) if converts else kept
+        if not converts:
+            return await self._keep_final(job, kept, made.data)
+        if await self._put(kept, made.data):
+            return await self._convert(job, kept, made.data)
+        return _first(await self.find(job), kept)
 
     async def _convert(self, job: Job, kept: Kept, data: bytes | None = None) -> Kept:
         original = kept.output
@@ -118,16 +121,27 @@ class Outputs:
             height=picture.height,
             sha256=await asyncio.to_thread(_digest, picture.data),
         )
-        converted = replace(kept, output=output)
-        mine = await self._put(converted, picture.data)
+        final = await self._keep_final(job, replace(kept, output=output), picture.data)
         await self._storage.delete(original.object)
-        return converted if mine else await self._taken(job, converted)
+        return final
 
-    async def _taken(self, job: Job, mine: Kept) -> Kept:
-        there = await self.find(job)
-        if there is None:
-            raise StorageError("the result that was stored first is gone", code="object_not_found", transient=True)
-        return mine if there.output.sha256 == mine.output.sha256 else there
+    async def _keep_final(self, job: Job, kept: Kept, data: bytes) -> Kept:
+        if await self._put(kept, data):
+            return kept
+        first = _first(await self._final(job), kept)
+        if not _fell_back(first) or _fell_back(kept):
+            return first
+        beside = replace(kept, output=replace(kept.output, object=_beside(job.target)))
+        return beside if await self._put(beside, data) else _first(await self._final(job), beside)
+
+    async def _final(self, job: Job) -> Kept | None:
+        """What is stored as it is wanted."""
+        info = await self._storage.head(job.target)
+        if info is None:
+            return None
+        kept = _read(info)
+        better = await self._storage.head(_beside(job.target)) if _fell_back(kept) else None
+        return kept if better is None else _read(better)
 
     async def _put(self, kept: Kept, data: bytes) -> bool:
         """Store bytes; False where the key is taken, perhaps by the same bytes whose receipt was lost."""
@@ -158,9 +172,34 @@ def _as_wanted(info: PictureInfo, encoding: Encoding) -> bool:
     return info.format is encoding.format and not resized
 
 
-def _original(job: Job) -> ObjectRef:
+def places(target: ObjectRef) -> tuple[ObjectRef, ...]:
+    """Wherever runs of a job may have stored something of its output."""
+    return (target, _beside(target), _original(target))
+
+
+def _original(target: ObjectRef) -> ObjectRef:
     """Where a result waits whose format or size is not the wanted one."""
-    return ObjectRef(job.target.bucket, f"{job.target.key}.original")
+    return ObjectRef(target.bucket, f"{target.key}.original")
+
+
+def _beside(target: ObjectRef) -> ObjectRef:
+    """Where a provider's result goes when a run that was taken for dead has stored its fallback as the output.
+
+    What is stored stays as it is, and no other output has such a key.
+    """
+    stem, dot, extension = target.key.rpartition(".")
+    return ObjectRef(target.bucket, f"{stem}.provider{dot}{extension}")
+
+
+def _fell_back(kept: Kept) -> bool:
+    return kept.output.source is OutputSource.FALLBACK
+
+
+def _first(there: Kept | None, mine: Kept) -> Kept:
+    """What was stored first, which may be one's own where the receipt was lost."""
+    if there is None:
+        raise StorageError("the result that was stored first is gone", code="object_not_found", transient=True)
+    return mine if there.output.sha256 == mine.output.sha256 else there
 
 
 def _digest(data: bytes) -> str:

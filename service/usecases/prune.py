@@ -14,6 +14,7 @@ from service.ports.clock import Clock
 from service.ports.ledger import Ledger
 from service.ports.storage import Storage
 from service.usecases.named_items import NamedItems
+from service.usecases.outputs import places
 
 _log = structlog.get_logger()
 _EVERY = timedelta(minutes=1)
@@ -56,6 +57,8 @@ class Prune:
         refs: list[ObjectRef | None] = [job.mask, job.output.object if job.output else None]
         if job.source is not None and job.source.owned:
             refs.append(job.source.object)
+        if not job.contract.is_batch and (job.output is None or job.run > 1):
+            refs += places(job.target)  # also what a run has left there that was taken for dead, or canceled
         for ref in refs:
             if ref is not None:
                 await self._storage.delete(ref)

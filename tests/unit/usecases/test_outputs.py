@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
@@ -14,7 +15,7 @@ from service.domain.objects import ObjectRef
 from service.domain.pictures import PictureRefusedError
 from service.imaging.pool import PillowImaging
 from service.storage.folder import FolderStorage
-from service.usecases.outputs import Made, Outputs
+from service.usecases.outputs import Kept, Made, Outputs, places
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -59,10 +60,29 @@ def job(format_: str = "png", **parameters: Any) -> Job:
     )
 
 
-def made(**more: Any) -> Made:
+def made(*, colour: str = "red", **more: Any) -> Made:
+    return Made(data=_picture(colour), source=OutputSource.PROVIDER, provider="openai", **more)
+
+
+def fallback(*, colour: str = "grey") -> Made:
+    why = Fallback(reason="overloaded", provider="openai", provider_code=None)
+    return Made(data=_picture(colour), source=OutputSource.FALLBACK, provider="local", fallback=why)
+
+
+def _picture(colour: str, format_: str = "PNG") -> bytes:
     file = BytesIO()
-    Image.new("RGB", (30, 20), "red").save(file, "PNG")
-    return Made(data=file.getvalue(), source=OutputSource.PROVIDER, provider="openai", **more)
+    Image.new("RGB", (30, 20), colour).save(file, format_)
+    return file.getvalue()
+
+
+async def _leave_unconverted(storage: FolderStorage, kept: Kept, wanted: Job) -> ObjectRef:
+    """Leave a result as a run leaves it that is killed before it converts it."""
+    original = await storage.head(kept.output.object)
+    assert original is not None
+    data = (await storage.get(kept.output.object, max_bytes=10**6)).data
+    waiting = ObjectRef("b", f"{wanted.target.key}.original")
+    await storage.put(waiting, data, mime_type="image/png", metadata=original.metadata)
+    return waiting
 
 
 async def test_what_is_kept_is_found_again_with_all_that_is_known_of_it(outputs: Outputs) -> None:
@@ -97,13 +117,8 @@ async def test_a_result_whose_conversion_a_crash_prevented_is_converted_later(
     outputs: Outputs, storage: FolderStorage
 ) -> None:
     kept = await outputs.keep(job(), made(cost_usd=0.05))
-    original = await storage.head(kept.output.object)
-    assert original is not None
-    data = (await storage.get(kept.output.object, max_bytes=10**6)).data
-    wanted = job("webp")
-    waiting = ObjectRef("b", f"{wanted.target.key}.original")
-    await storage.put(waiting, data, mime_type="image/png", metadata=original.metadata)
-    found = await outputs.find(wanted)
+    waiting = await _leave_unconverted(storage, kept, job("webp"))
+    found = await outputs.find(job("webp"))
     assert found is not None
     assert (found.output.mime_type, found.cost_usd) == ("image/webp", 0.05)
     assert await storage.head(waiting) is None
@@ -128,13 +143,45 @@ async def test_bytes_that_are_no_picture_are_not_kept(outputs: Outputs, storage:
 
 @pytest.mark.parametrize("format_", ["png", "jpeg"])
 async def test_of_two_runs_the_one_that_stored_first_says_what_the_output_is(outputs: Outputs, format_: str) -> None:
-    why = Fallback(reason="overloaded", provider="openai", provider_code=None)
-    first = await outputs.keep(job(format_), made(fallback=why, warnings=("edited locally",)))
-    file = BytesIO()
-    Image.new("RGB", (30, 20), "blue").save(file, "PNG")
-    late = Made(data=file.getvalue(), source=OutputSource.PROVIDER, provider="openai", cost_usd=0.05)
-    assert await outputs.keep(job(format_), late) == first
+    first = await outputs.keep(job(format_), made(cost_usd=0.04))
+    assert await outputs.keep(job(format_), made(colour="blue", cost_usd=0.05)) == first
+    assert await outputs.keep(job(format_), fallback()) == first
     assert await outputs.find(job(format_)) == first
+
+
+class TestAFallbackOfARunThatWasTakenForDead:
+    @pytest.mark.parametrize("format_", ["png", "jpeg"])
+    async def test_does_not_go_before_what_a_provider_made(
+        self, outputs: Outputs, storage: FolderStorage, format_: str
+    ) -> None:
+        stale = await outputs.keep(job(format_), fallback())
+        paid = await outputs.keep(job(format_), made(colour="blue", cost_usd=0.05))
+        assert (paid.output.source, paid.cost_usd) == (OutputSource.PROVIDER, 0.05)
+        assert paid.output.object.key == f"job_1/cat_modified.provider.{format_}"
+        assert await outputs.find(job(format_)) == paid
+        stored = {info.ref for info in (await storage.list("b", "")).objects}
+        assert stored == {stale.output.object, paid.output.object}
+        assert stored <= set(places(job(format_).target))
+
+    async def test_is_the_output_where_nothing_else_came_of_the_job(self, outputs: Outputs) -> None:
+        stale = await outputs.keep(job(), fallback())
+        assert await outputs.keep(job(), fallback(colour="blue")) == stale
+
+    async def test_comes_too_late_for_a_paid_picture_that_only_waits_to_be_converted(
+        self, outputs: Outputs, storage: FolderStorage
+    ) -> None:
+        paid = await outputs.keep(job(), made(cost_usd=0.05))
+        await _leave_unconverted(storage, paid, job("webp"))
+        await outputs.keep(job("webp"), replace(fallback(), data=_picture("red", "WEBP")))
+        found = await outputs.find(job("webp"))
+        assert found is not None
+        assert (found.output.source, found.output.mime_type, found.cost_usd) == ("provider", "image/webp", 0.05)
+        assert await outputs.find(job("webp")) == found
+
+    async def test_of_two_paid_pictures_beside_it_the_first_counts(self, outputs: Outputs) -> None:
+        await outputs.keep(job(), fallback())
+        first = await outputs.keep(job(), made(colour="blue", cost_usd=0.04))
+        assert await outputs.keep(job(), made(colour="green", cost_usd=0.05)) == first
 
 
 async def test_a_receipt_that_was_lost_changes_nothing(outputs: Outputs) -> None:
