@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from service.domain.jobs import JobStatus
 from service.domain.refusals import RefusalCode, RefusedError
 from service.domain.work import WorkKind
 from service.ports.clock import Clock
 from service.ports.engine import Engine
-from service.ports.ledger import Ledger
+from service.ports.ledger import LeaseLostError, Ledger
 from service.usecases.endings import Endings
 from service.usecases.read import JobView, ReadJobs
 
@@ -33,12 +35,15 @@ class CancelJob:
         job = await self._ledger.request_cancel(tenant, job_id, now=self._clock.now())
         if job is None:
             raise RefusedError(RefusalCode.NOT_FOUND, f"there is no job {job_id!r}")
-        if not job.finished:
+        while not job.finished:
             await self._engine.interrupt(WorkKind.JOB, job_id)
             # Whoever ran it has let go, or noticed the request and ended it; read again which.
             job = await self._ledger.job(tenant, job_id) or job
-            if not job.finished:
+            if job.finished:
+                break
+            with suppress(LeaseLostError):  # it was taken again meanwhile
                 await self._endings.canceled(job)
+                break
         view = await self._read.get(tenant, job_id)
         if view.job.status is not JobStatus.CANCELED:
             raise RefusedError(RefusalCode.ALREADY_FINISHED, f"the job had already {view.job.status.value}")
