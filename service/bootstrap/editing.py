@@ -52,7 +52,13 @@ def edit_picture(
         providers=parts.providers,
         ask=ask,
         locally=EditLocally(
-            local=local, ask=ask, outputs=outputs, metrics=metrics, label=settings.fallback.fallback_label
+            ledger=parts.ledger,
+            local=local,
+            ask=ask,
+            outputs=outputs,
+            metrics=metrics,
+            clock=parts.clock,
+            label=settings.fallback.fallback_label,
         ),
         clock=parts.clock,
         policy=_policy(settings),

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 from service.ports.imaging import Picture, SourceLimits
+
+Fence = Callable[[], Awaitable[None]]
+"""Returns while a call may be made. Else it raises what the provider lets pass, and the call is not made."""
+
+
+async def unfenced() -> None:
+    """The fence of a call that may be made in any case."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +45,9 @@ class Task:
     Attributes:
         parameters: The operation's parameters, those left out by the caller absent.
         timeout_seconds: How long the answer may take in all.
+        fence: To be awaited as late as can be before the provider has all that it needs to charge for the call, best
+            before each piece that is sent: a worker may be stopped at any moment, and go on when another has its job.
+            It was awaited before `Provider.start` in any case, and costs next to nothing.
     """
 
     job_id: str
@@ -48,6 +58,7 @@ class Task:
     mask: Picture | None
     parameters: Mapping[str, Any]
     timeout_seconds: float
+    fence: Fence = unfenced
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +119,7 @@ class Provider(Protocol):
     """One vendor or the local one. Calls raise `ProviderFaultError` and nothing else.
 
     One that decodes the source itself, as the local one does, lets `PictureRefusedError` pass: no provider is at fault.
+    What `Task.fence` raises passes as well.
     """
 
     @property

@@ -25,6 +25,7 @@ from service.domain.faults import Fault, ProviderFaultError
 from service.domain.pictures import PictureFormat
 from service.ports.imaging import SourceLimits
 from service.ports.provider import Caller, Capabilities, Result, Task, Ticket
+from service.providers.fencing import fence_request, fenced
 from service.providers.openai_answers import parse
 from service.providers.openai_faults import refused, unanswered
 from service.providers.openai_models import form_of, parameters_of
@@ -141,14 +142,15 @@ class OpenAIProvider:
         # a request that was not sent to its end cannot be charged.
         image = io.BytesIO(picture.data)
         try:
-            async with asyncio.timeout(task.timeout_seconds):
-                answer = await self._client.images.with_raw_response.edit(
-                    image=(f"image.{picture.format.extension}", image, picture.format.mime_type),
-                    prompt=task.prompt,
-                    model=model,
-                    timeout=Timeout(task.timeout_seconds, connect=self._connect_timeout_seconds),
-                    **form,
-                )
+            with fenced(task.fence):
+                async with asyncio.timeout(task.timeout_seconds):
+                    answer = await self._client.images.with_raw_response.edit(
+                        image=(f"image.{picture.format.extension}", image, picture.format.mime_type),
+                        prompt=task.prompt,
+                        model=model,
+                        timeout=Timeout(task.timeout_seconds, connect=self._connect_timeout_seconds),
+                        **form,
+                    )
         except APIStatusError as error:
             raise refused(error) from error
         except (APIConnectionError, TimeoutError) as error:
@@ -164,5 +166,7 @@ def _client(api_key: str, base_url: str) -> AsyncOpenAI:
         base_url=base_url,
         max_retries=0,  # asking again costs money: that is decided where it is counted
         # Redirects would carry pictures to a host that no operator has named.
-        http_client=DefaultAioHttpClient(limits=limits, follow_redirects=False),
+        http_client=DefaultAioHttpClient(
+            limits=limits, follow_redirects=False, event_hooks={"request": [fence_request]}
+        ),
     )

@@ -8,18 +8,19 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from service.domain.decisions import INTERRUPTED
+from service.domain.decisions import INTERRUPTED, WITHHELD
 from service.domain.faults import Fault, ProviderFaultError
 from service.domain.jobs import Attempt, Job, OutputSource
 from service.domain.operations import DONE_BY_SERVICE
 from service.domain.pictures import PictureFormat, PictureRefusedError
 from service.ports.clock import Clock
 from service.ports.imaging import Imaging, Picture
-from service.ports.ledger import Ledger
+from service.ports.ledger import LeaseLostError, Ledger, LedgerUnavailableError
 from service.ports.provider import Caller, Provider, Result, Task, Ticket
 from service.ports.storage import StorageError
 from service.telemetry.metrics import Metrics
 from service.usecases.head_start import HeadStart
+from service.usecases.lease import Lease
 from service.usecases.outputs import Kept, Made, Outputs, wanted
 from service.usecases.sources import LoadedSource
 
@@ -100,6 +101,7 @@ class AskProvider:
             ProviderFaultError: the attempt failed and is recorded so; or nobody was asked.
             CallLaterError: nobody was asked, and nobody waits.
             LeaseLostError: another worker has the job; nothing was asked, or what came is left to that one.
+            LedgerUnavailableError: nobody can tell who has it, and nothing was asked.
             StorageError: the result could not be stored.
         """
         ticketed = _open_ticket(job, provider)
@@ -114,7 +116,9 @@ class AskProvider:
                 number=len(job.attempts) + 1, provider=provider.name, model=task.model, started_at=self._clock.now()
             )
             if attempt.ticket is None:
-                await self._ledger.begin_attempt(job, attempt)
+                lease = Lease(job, ledger=self._ledger, clock=self._clock)
+                await lease.confirmed_by(self._ledger.begin_attempt(job, attempt))
+                task = replace(task, fence=lease.check)
             answer = await self._call(job, provider, task, attempt)
         if isinstance(answer, Ticket):
             await self._ledger.keep_ticket(job, attempt.number, {"id": answer.id, "state": dict(answer.state)})
@@ -126,12 +130,17 @@ class AskProvider:
         outcome = "succeeded"
         try:
             if attempt.ticket is None:
+                await task.fence()
                 return await provider.start(task)
             ticket = Ticket(id=attempt.ticket["id"], poll_after_seconds=0, state=attempt.ticket["state"])
             return await provider.collect(task, ticket)
         except ProviderFaultError as fault:
             outcome = fault.fault.value
             await self._failed(job, attempt, fault)
+            raise
+        except (LeaseLostError, LedgerUnavailableError):
+            outcome = WITHHELD
+            await self._ledger.withdraw_attempt(job, _withheld(attempt, self._clock.now()))
             raise
         except asyncio.CancelledError:
             outcome = INTERRUPTED
@@ -203,6 +212,17 @@ def interrupted(attempt: Attempt, now: datetime) -> Attempt:
         code=INTERRUPTED,
         message="the call was out when its worker stopped",
         possibly_billed=True,
+    )
+
+
+def _withheld(attempt: Attempt, now: datetime) -> Attempt:
+    """An attempt that its worker did not make, having found out in time that the job is another's."""
+    return replace(
+        attempt,
+        ended_at=now,
+        outcome=Fault.UNREACHABLE.value,
+        code=WITHHELD,
+        message="the call was not made: its worker could not be sure that it still had the job",
     )
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from service.domain.jobs import Fallback, Job, OutputSource
+from service.ports.clock import Clock
+from service.ports.ledger import Ledger
 from service.ports.provider import LocalFallback, Result
 from service.telemetry.metrics import Metrics
 from service.usecases.ask import AskProvider
+from service.usecases.lease import Lease
 from service.usecases.outputs import Kept, Made, Outputs
 from service.usecases.sources import LoadedSource
 
@@ -18,8 +21,18 @@ class EditLocally:
     """
 
     def __init__(
-        self, *, local: LocalFallback, ask: AskProvider, outputs: Outputs, metrics: Metrics, label: str
+        self,
+        *,
+        ledger: Ledger,
+        local: LocalFallback,
+        ask: AskProvider,
+        outputs: Outputs,
+        metrics: Metrics,
+        clock: Clock,
+        label: str,
     ) -> None:
+        self._ledger = ledger
+        self._clock = clock
         self._local = local
         self._ask = ask
         self._outputs = outputs
@@ -45,12 +58,14 @@ class EditLocally:
 
         Raises:
             PictureRefusedError: the source cannot be decoded.
+            LeaseLostError: another worker has the job, and perhaps a picture of the provider for it.
             StorageError: the result could not be stored.
         """
         task, warnings = await self._ask.task(job, self._local, source)
         label = self._label.replace("{reason}", why.reason.replace("_", " "))
         result = await self._local.fallback(task, label=label)
         warnings = (f"edited locally instead of by {why.provider}: {why.reason}", *warnings)
+        await Lease(job, ledger=self._ledger, clock=self._clock).check()
         kept = await self._keep(job, result, warnings, why)
         self._metrics.fell_back(reason=why.reason, provider=why.provider)
         return kept

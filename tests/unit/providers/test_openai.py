@@ -14,6 +14,7 @@ from PIL import Image
 from service.domain.faults import Fault, Moderation, ProviderFaultError
 from service.domain.pictures import PictureFormat
 from service.ports.imaging import Picture
+from service.ports.ledger import LeaseLostError
 from service.ports.provider import Result, Task, Ticket
 from service.providers.openai import OpenAIProvider
 from service.providers.prices import Prices
@@ -358,3 +359,43 @@ async def test_it_gives_no_tickets(openai: OpenAIProvider) -> None:
     with pytest.raises(ProviderFaultError) as raised:
         await openai.collect(task(), Ticket(id="7", poll_after_seconds=0))
     assert raised.value.fault is Fault.EMPTY_RESULT
+
+
+class Stop:
+    """A fence that lets so many pieces of a request through."""
+
+    def __init__(self, pieces: int) -> None:
+        self.left = pieces
+
+    async def __call__(self) -> None:
+        if not self.left:
+            raise LeaseLostError("the job is another's")
+        self.left -= 1
+
+
+async def test_a_call_whose_caller_has_lost_the_job_meanwhile_is_not_sent_to_its_end(
+    server: ImagesServer, openai: OpenAIProvider
+) -> None:
+    asked, fence = task(pictures=(_noise(512),)), Stop(10**6)
+    await openai.start(replace(asked, fence=fence))
+    pieces = 10**6 - fence.left
+    assert pieces > 10
+    for sent in (0, 1, pieces // 2, pieces - 1):
+        with pytest.raises(LeaseLostError):
+            await openai.start(replace(asked, fence=Stop(sent)))
+    await openai.start(replace(asked, fence=Stop(pieces)))
+    assert len(server.calls) == 2
+
+
+async def test_each_of_many_calls_has_a_fence_of_its_own(server: ImagesServer, openai: OpenAIProvider) -> None:
+    asked = [replace(task(), fence=Stop(number % 2 * 1000)) for number in range(20)]
+    ended = await asyncio.gather(*map(openai.start, asked), return_exceptions=True)
+    assert [isinstance(end, LeaseLostError) for end in ended] == [True, False] * 10
+    assert len(server.calls) == 10
+
+
+def _noise(side: int) -> Picture:
+    """A picture that no compressor makes smaller."""
+    file = io.BytesIO()
+    Image.frombytes("RGB", (side, side), os.urandom(side * side * 3)).save(file, "PNG")
+    return Picture(data=file.getvalue(), format=PictureFormat.PNG, width=side, height=side)
