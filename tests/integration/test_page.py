@@ -208,9 +208,12 @@ async def test_jobs_are_paged_and_chosen_by_their_state(desk: Desk) -> None:
         await page.get_by_role("button", name="Newer").click()
         await expect(rows.locator(f'[href="#{last}"]')).to_be_visible()
 
-        await page.get_by_label("State").select_option("failed")
+        state = page.get_by_label("State")
+        await state.focus()
+        await state.select_option("failed")
         await expect(rows.locator(f'[href="#{last}"]')).to_have_count(0)
         assert set(await rows.locator(".badge").all_inner_texts()) == {"failed"}
+        await expect(state).to_be_focused()
 
 
 async def test_a_picture_is_dropped_pasted_or_named_by_its_address(desk: Desk) -> None:

@@ -52,7 +52,7 @@ export const read = async (...request) => (await ask(...request)).json();
 /** @param {string} path @param {RequestInit} request */
 async function reached(path, request) {
   try {
-    return await fetch(new URL(path, document.baseURI), { ...request, cache: "no-store", credentials: "omit" });
+    return await fetch(new URL(path, document.baseURI), { ...request, cache: "no-store" });
   } catch (error) {
     if (request.signal?.aborted) throw error;
     throw new Problem(0);

@@ -52,7 +52,7 @@ export function notices(job) {
   const found = [];
   if (error) {
     const codes = [error.code, error.provider_code].filter(Boolean).join(", ");
-    found.push(notice("bad", "It failed.", sentence(`${error.message} (${codes})`)));
+    found.push(notice("bad", "It failed.", `${sentence(error.message)} (${codes})`));
   }
   if (output?.fallback) {
     const { provider, reason, provider_code: code } = output.fallback;

@@ -26,7 +26,7 @@ export class JobList {
   /** @param {(jobs: Job[]) => void} told is told the jobs of a page whenever they were read */
   constructor(told) {
     this.#told = told;
-    byId("jobs-status").addEventListener("change", () => this.#turn([null]));
+    byId("jobs-status").addEventListener("change", () => this.#choose());
     byId("jobs-older").addEventListener("click", () => this.#turn([...this.#cursors, this.#next]));
     byId("jobs-newer").addEventListener("click", () => this.#turn(this.#cursors.slice(0, -1)));
     document.addEventListener("visibilitychange", () => !document.hidden && this.#timer && this.refresh());
@@ -64,6 +64,12 @@ export class JobList {
     if (status) query.set("status", status);
     if (cursor) query.set("cursor", cursor);
     return query;
+  }
+
+  async #choose() {
+    this.#cursors = [null];
+    fill(byId("jobs-empty"), byId("jobs-status").value ? "No such jobs." : "No jobs yet.");
+    await this.refresh();
   }
 
   /** @param {(string | null)[]} cursors */
