@@ -115,14 +115,15 @@ def _checked(tool: Tool, arguments: Mapping[str, Any], tenant: str) -> tuple[Bas
     Raises:
         RefusedError: naming the arguments that are wrong.
     """
+    given = {name: value for name, value in arguments.items() if value is not None}  # clients send null for nothing
     try:
-        checked = tool.arguments.model_validate(arguments)
+        checked = tool.arguments.model_validate(given)
     except ValidationError as error:
         raise invalid_request(field_errors(error)) from None
-    key = arguments.get("idempotency_key")
+    key = given.get("idempotency_key")
     if key is None:
         return checked, None
-    asked = {name: value for name, value in arguments.items() if name not in AROUND}
+    asked = {name: value for name, value in given.items() if name not in AROUND}
     raw = json.dumps(asked, sort_keys=True).encode()
     return checked, IdempotencyKey(key, fingerprint(raw, (tenant, tool.name)))
 

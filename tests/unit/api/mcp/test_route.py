@@ -6,6 +6,8 @@ import asyncio
 import base64
 import json
 import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -55,6 +57,11 @@ async def call(client: httpx.AsyncClient, revision: dict[str, str], tool: str, *
     return error
 
 
+def test_who_is_never_asked_never_imports_the_sdk() -> None:
+    looks = "import sys, service.api.app; raise SystemExit('mcp' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", looks], check=False).returncode == 0
+
+
 @revisions
 async def test_every_revision_has_the_same_tools(client: httpx.AsyncClient, revision: dict[str, str]) -> None:
     tools = (await ask_for(client, "tools/list", revision))["result"]["tools"]
@@ -83,7 +90,7 @@ async def test_what_a_model_asks_for_is_what_is_submitted(client: httpx.AsyncCli
         "callback_url": "https://agent.example/",
         "idempotency_key": "a key",
     }
-    for waiting in ({}, {"wait_seconds": 0}):
+    for waiting in ({}, {"wait_seconds": 0}, {"wait_seconds": None, "filename": None, "image_url": None}):
         answer = await ask_for(client, "tools/call", MODERN, name="edit_image", arguments=arguments | waiting)
         assert answer["result"]["structuredContent"]["status"] == "queued"
     (submission,) = world.submissions
