@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
+from pathlib import PurePath
 
 _MEDIA_TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -26,10 +27,9 @@ class Asset:
 
 def load_assets() -> Mapping[str, Asset]:
     """All files by name."""
-    folder = files(__package__) / "static"
-    return {file.name: _asset(file.name, file.read_bytes()) for file in folder.iterdir()}
+    found = [(file.name, PurePath(file.name).suffix, file) for file in (files(__package__) / "static").iterdir()]
+    return {name: _asset(file.read_bytes(), suffix) for name, suffix, file in found if suffix in _MEDIA_TYPES}
 
 
-def _asset(name: str, content: bytes) -> Asset:
-    media_type = _MEDIA_TYPES[name[name.rindex(".") :]]
-    return Asset(content, media_type, f'"{hashlib.sha256(content).hexdigest()[:32]}"')
+def _asset(content: bytes, suffix: str) -> Asset:
+    return Asset(content, _MEDIA_TYPES[suffix], f'"{hashlib.sha256(content).hexdigest()[:32]}"')
