@@ -73,6 +73,11 @@ class SqlLimits:
         lease = timedelta(seconds=lease_seconds)
         return await self._database.write(lambda connection: _settle(connection, holder, claims, lease))
 
+    async def level(self, name: str, *, most: int) -> float:
+        """How many may be out of one limit from all together."""
+        kept = await self._database.read(lambda connection: _kept(connection, [name]))
+        return min(kept[name].level, float(most)) if name in kept else float(most)
+
     async def draw(self, holder: str, draw: Draw) -> Turns:
         """Give a process the next turns of a rate, in one transaction."""
         return await self._database.write(lambda connection: _draw(connection, holder, draw))

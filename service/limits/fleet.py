@@ -75,6 +75,10 @@ class FleetLimits:
         """This process's turns of the rate of that name; none at first."""
         return FleetRate(name, Pace(per_minute), ask=self._ask_for_turns, moved=moved)
 
+    async def level(self, name: str, *, most: int) -> float:
+        """The limit of all processes."""
+        return await self._ledger.level(name, most=most)
+
     def ask(self, limit: FleetLimit) -> None:
         """Settle a limit as soon as possible, with all that are asked for meanwhile."""
         self._in_use[limit.name] = limit
@@ -166,6 +170,11 @@ class FleetLimit:
     def whole(self) -> int:
         """The limit of all, as it was heard of last."""
         return int(self._level)
+
+    async def look(self) -> None:
+        """Hear of the limit of all; with something out, every beat tells."""
+        if not self.wanted:
+            self._level = await self._fleet.level(self.name, most=self._most)
 
     def note(self, *, out: int, wanted: int) -> None:
         """Ask for more where that helps, and give back at once what others have a right to."""

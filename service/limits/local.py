@@ -49,6 +49,9 @@ class LocalLimit:
         """How many may be out."""
         return int(self._level)
 
+    async def look(self) -> None:
+        """Nobody else moves it."""
+
     def note(self, *, out: int, wanted: int) -> None:
         """Nobody else asks for it."""
 

@@ -23,7 +23,15 @@ class Limit(Protocol):
 
     @property
     def whole(self) -> int:
-        """How many may be out from all processes together."""
+        """How many may be out from all processes together, as it was heard of last."""
+        ...
+
+    async def look(self) -> None:
+        """Hear of it where nothing is out, and so nobody tells.
+
+        Raises:
+            LedgerUnavailableError: nobody can tell.
+        """
         ...
 
     def note(self, *, out: int, wanted: int) -> None:
@@ -145,6 +153,10 @@ class LimitLedger(Protocol):
 
     async def settle(self, holder: str, claims: Sequence[Claim], *, lease_seconds: float) -> Sequence[Grant]:
         """Answer claims in their order, each name once; what is held of all together never grows above a limit."""
+        ...
+
+    async def level(self, name: str, *, most: int) -> float:
+        """How many may be out of one limit from all together."""
         ...
 
     async def draw(self, holder: str, draw: Draw) -> Turns:

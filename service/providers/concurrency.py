@@ -80,8 +80,16 @@ class Limiter:
         finally:
             self._leave(line, kind)
 
+    async def look(self) -> None:
+        """Hear of the limits of all processes.
+
+        Raises:
+            LedgerUnavailableError: nobody can tell.
+        """
+        await self._limit.look()
+
     def state(self) -> Mapping[str, Any]:
-        """The limits of all processes now; the calls that are out from this one, and who waits here."""
+        """The limits of all processes, as heard of last; the calls that are out from this one, and who waits here."""
         rate = {} if self._per_minute is None else {"calls_per_minute": self._per_minute}
         return {
             "concurrency_limit": self._limit.whole,

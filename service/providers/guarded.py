@@ -59,9 +59,10 @@ class GuardedProvider:
         """Circuit and limits, as all processes have them, and what the provider behind it says.
 
         Raises:
-            LedgerUnavailableError: nobody can tell whether the circuit is open.
+            LedgerUnavailableError: nobody can tell.
         """
         await self._circuit.look()
+        await self._limiter.look()
         return {**self._circuit.state(), **self._limiter.state(), **await self._provider.state()}
 
     async def ping(self) -> None:

@@ -58,6 +58,13 @@ class User:
         self.limit.note(out=self.out, wanted=self.out + self._waiting)
 
 
+async def until_limit_is(user: User, whole: int) -> None:
+    """Until so many may be out of all together."""
+    async with asyncio.timeout(30):
+        while user.limit.whole != whole:
+            await asyncio.sleep(0.02)
+
+
 class Starter:
     """Begins as soon as it may what it wants to begin; `begun` is when, as `time.monotonic` tells it."""
 

@@ -16,16 +16,10 @@ from service.limits.fleet import FleetLimits
 from service.ports.limits import Limits
 from service.ports.provider import Caller
 from service.providers.concurrency import Limiter
-from tests.contract.limit_suite import LimitSuite, RealClock, User, process, processes
+from tests.contract.limit_suite import LimitSuite, RealClock, User, process, processes, until_limit_is
 from tests.contract.racing import gate, waiting
 from tests.servers.postgres import PostgresServer
 from tests.servers.processes import ChildProcess
-
-
-async def until_limit_is(user: User, whole: int) -> None:
-    async with asyncio.timeout(30):
-        while user.limit.whole != whole:
-            await asyncio.sleep(0.02)
 
 
 class Attempts:
@@ -163,6 +157,15 @@ class TestSharing:
         second.begin(4)
         await asyncio.sleep(1.5)  # nothing can come free in any number of beats
         assert (first.out, second.out) == (0, 4)
+
+    async def test_who_has_nothing_out_hears_of_it_too(self, fleet: Sequence[FleetLimits]) -> None:
+        first, second = (User(limits, most=8) for limits in fleet[:2])
+        first.begin(1)
+        await first.out_are(1)
+        first.limit.lower()
+        await until_limit_is(first, 4)
+        await second.limit.look()
+        assert second.limit.whole == 4
 
     async def test_so_many_attempts_go_to_one_receiver_from_all_of_them(self, fleet: Sequence[FleetLimits]) -> None:
         senders = [HostSlots(per_host=3, limits=limits) for limits in fleet]
