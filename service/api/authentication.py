@@ -8,9 +8,12 @@ from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import Depends, Request
+from fastapi.requests import HTTPConnection
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import SecretStr
 
+from service.api.options import ApiOptions
+from service.api.origins import check_origin
 from service.domain.refusals import RefusalCode, RefusedError
 
 ANONYMOUS_TENANT = "default"
@@ -48,12 +51,27 @@ class Authenticator:
         return found
 
 
+def check_page(connection: HTTPConnection, options: ApiOptions) -> None:
+    """Keep other sites' pages out where there are no keys: any of them could speak as whoever looks at it.
+
+    Browsers ask before they let a page send JSON to another site, but not where it has made its own name lead here,
+    nor before a request without a body. A key is sent on purpose.
+
+    Raises:
+        RefusedError: it is a page of another site.
+    """
+    if not options.api_keys:
+        host = connection.headers.get("Host", "").lower()
+        check_origin(connection.headers.get("Origin"), host=host, public_url=options.public_url)
+
+
 async def _authenticated(
     request: Request,
     bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
     api_key: Annotated[str | None, Depends(_header)],
 ) -> str:
     authenticator: Authenticator = request.app.state.authenticator
+    check_page(request, request.app.state.options)
     return authenticator.tenant(bearer.credentials if bearer is not None else api_key)
 
 

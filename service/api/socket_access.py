@@ -8,9 +8,7 @@ from typing import Annotated
 from fastapi import Depends, WebSocket
 from fastapi.security.utils import get_authorization_scheme_param
 
-from service.api.authentication import Authenticator
-from service.api.options import ApiOptions
-from service.api.origins import check_origin
+from service.api.authentication import Authenticator, check_page
 
 _KEY_PROTOCOL = "base64url.bearer.authorization.afterimage."
 
@@ -40,11 +38,7 @@ def _decoded(encoded: str) -> str | None:
 
 async def _admitted(socket: WebSocket) -> str:
     authenticator: Authenticator = socket.app.state.authenticator
-    options: ApiOptions = socket.app.state.options
-    if not options.api_keys:  # a key is sent on purpose, but without keys any page could speak as its visitor
-        check_origin(
-            socket.headers.get("Origin"), host=socket.headers.get("Host", "").lower(), public_url=options.public_url
-        )
+    check_page(socket, socket.app.state.options)
     return authenticator.tenant(presented_key(socket))
 
 

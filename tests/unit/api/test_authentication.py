@@ -68,6 +68,23 @@ async def test_probes_need_no_key(guarded: httpx.AsyncClient, path: str) -> None
     assert (await guarded.get(path)).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("origin", "status"), [("https://img.example", 202), ("https://evil.example", 403), (None, 202)]
+)
+async def test_without_keys_no_page_of_another_site_speaks_for_its_visitor(
+    client: httpx.AsyncClient, world: World, origin: str | None, status: int
+) -> None:
+    headers = CALLBACK | ({"Origin": origin} if origin else {})
+    answer = await client.post(BASE64, json=BODY, headers=headers)
+    assert answer.status_code == status
+    assert len(world.submissions) == (status == 202)
+
+
+async def test_a_key_may_be_sent_from_any_page(guarded: httpx.AsyncClient) -> None:
+    headers = CALLBACK | {"X-API-Key": "key-of-acme", "Origin": "https://shop.example"}
+    assert (await guarded.post(BASE64, json=BODY, headers=headers)).status_code == 202
+
+
 async def test_jobs_of_others_do_not_exist(guarded: httpx.AsyncClient) -> None:
     mine, other = {"X-API-Key": "key-of-acme"}, {"X-API-Key": "key-of-brand"}
     job_id = (await guarded.post(BASE64, json=BODY, headers=CALLBACK | mine)).json()["job_id"]
