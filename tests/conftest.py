@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 
 from service.engine.queue_schema import migrate_queue
 from service.ledger.migration import migrate_postgres
@@ -26,10 +27,12 @@ MakeService = Callable[[Path, Mapping[str, str]], Service]
 
 
 def pytest_configure() -> None:
-    """Forget the developer's own configuration, so that tests mean the same on every machine."""
+    """Forget the developer's own configuration and how fast the machine is, so that tests mean the same everywhere."""
     for name in [name for name in os.environ if name.upper().startswith(_CONFIGURATION)]:
         del os.environ[name]
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
+    settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("any machine")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
