@@ -18,10 +18,8 @@ from service.engine.backoff import Backoff
 from service.engine.embedded import EmbeddedEngine
 from service.engine.procrastinate import ProcrastinateEngine
 from service.engine.queue import Queue
-from service.engine.queue_schema import migrate_queue
 from service.engine.watch import Rhythm
 from service.ledger.database import Database
-from service.ledger.migration import migrate_postgres
 from service.ledger.postgres import PostgresDatabase
 from service.ledger.postgres_connections import connection_parameters
 from service.ports.engine import Engine, Handler, WorkQueue
@@ -77,7 +75,7 @@ async def embedded_home(folder: Path) -> AsyncIterator[EngineHome]:
 
 @asynccontextmanager
 async def procrastinate_home(url: str, *, rhythm: Rhythm = RHYTHM) -> AsyncIterator[EngineHome]:
-    await asyncio.to_thread(migrate_postgres, url, migrate_queue)
+    """On a database that has the queue's tables."""
     async with AsyncExitStack() as stack:
         database = PostgresDatabase(url)
         stack.push_async_callback(database.close)
@@ -103,7 +101,7 @@ class EngineSuite:
         if request.param == "embedded":
             opened = embedded_home(tmp_path)
         else:
-            opened = procrastinate_home(request.getfixturevalue("empty_postgres_url"))
+            opened = procrastinate_home(request.getfixturevalue("fleet_url"))
         async with opened as home:
             yield home
 

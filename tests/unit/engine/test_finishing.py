@@ -23,10 +23,10 @@ CREATE TRIGGER note AFTER DELETE ON procrastinate_jobs FOR EACH ROW EXECUTE FUNC
 
 
 @pytest.fixture
-async def queue(empty_postgres_url: str) -> AsyncIterator[Queue]:
-    async with procrastinate_home(empty_postgres_url) as home:
+async def queue(fleet_url: str) -> AsyncIterator[Queue]:
+    async with procrastinate_home(fleet_url) as home:
         await home.hand_over(*[due(f"job-{number}") for number in range(8)])
-        queue = Queue(connection_parameters(empty_postgres_url))
+        queue = Queue(connection_parameters(fleet_url))
         await queue.open()
         await queue.enlist()
         yield queue
@@ -34,10 +34,10 @@ async def queue(empty_postgres_url: str) -> AsyncIterator[Queue]:
 
 
 @pytest.fixture
-async def entries(queue: Queue, empty_postgres_url: str) -> Sequence[Entry]:
+async def entries(queue: Queue, fleet_url: str) -> Sequence[Entry]:
     """Eight that run."""
     entries = await queue.take(WorkKind.JOB, most=8)
-    with psycopg.connect(empty_postgres_url) as operator:
+    with psycopg.connect(fleet_url) as operator:
         operator.execute(_NOTE)
     return entries
 
@@ -49,30 +49,26 @@ def removals(url: str) -> list[int]:
         return [count for (count,) in found]
 
 
-async def test_what_ends_at_once_is_removed_at_once(
-    queue: Queue, entries: Sequence[Entry], empty_postgres_url: str
-) -> None:
+async def test_what_ends_at_once_is_removed_at_once(queue: Queue, entries: Sequence[Entry], fleet_url: str) -> None:
     assert await asyncio.gather(*map(queue.finish, entries)) == [True] * 8
-    assert removals(empty_postgres_url) == [8]
+    assert removals(fleet_url) == [8]
     assert await queue.depth() == {}
 
 
-async def test_who_lost_an_entry_is_told_among_others(
-    queue: Queue, entries: Sequence[Entry], empty_postgres_url: str
-) -> None:
+async def test_who_lost_an_entry_is_told_among_others(queue: Queue, entries: Sequence[Entry], fleet_url: str) -> None:
     assert await queue.put_back(entries[3], due_at=None)  # as whoever takes it over does
     assert await asyncio.gather(*map(queue.finish, entries)) == [number != 3 for number in range(8)]
     assert await queue.depth() == {WorkKind.JOB: 1}
-    assert removals(empty_postgres_url) == [1, 7]
+    assert removals(fleet_url) == [1, 7]
 
 
 async def test_what_ends_while_others_are_removed_is_removed_next(
-    queue: Queue, entries: Sequence[Entry], empty_postgres_url: str
+    queue: Queue, entries: Sequence[Entry], fleet_url: str
 ) -> None:
-    with gate(empty_postgres_url, f"SELECT FROM procrastinate_jobs WHERE id = {entries[0].id} FOR UPDATE"):
+    with gate(fleet_url, f"SELECT FROM procrastinate_jobs WHERE id = {entries[0].id} FOR UPDATE"):
         first = asyncio.create_task(queue.finish(entries[0]))
-        await waiting(empty_postgres_url, 1)
+        await waiting(fleet_url, 1)
         others = [asyncio.create_task(queue.finish(entry)) for entry in entries[1:]]
         await asyncio.sleep(0)
     assert await asyncio.gather(first, *others) == [True] * 8
-    assert removals(empty_postgres_url) == [1, 7]
+    assert removals(fleet_url) == [1, 7]

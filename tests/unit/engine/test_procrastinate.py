@@ -47,17 +47,17 @@ class LeapingClock:
 
 
 @pytest.fixture
-async def home(empty_postgres_url: str) -> AsyncIterator[EngineHome]:
-    async with procrastinate_home(empty_postgres_url, rhythm=_RHYTHM) as home:
+async def home(fleet_url: str) -> AsyncIterator[EngineHome]:
+    async with procrastinate_home(fleet_url, rhythm=_RHYTHM) as home:
         yield home
 
 
 @pytest.fixture
-async def open_queue(empty_postgres_url: str) -> AsyncIterator[Callable[[], Awaitable[Queue]]]:
+async def open_queue(fleet_url: str) -> AsyncIterator[Callable[[], Awaitable[Queue]]]:
     async with AsyncExitStack() as stack:
 
         async def open_() -> Queue:
-            queue = Queue(connection_parameters(empty_postgres_url))
+            queue = Queue(connection_parameters(fleet_url))
             await queue.open()
             stack.push_async_callback(queue.close)
             return queue
@@ -150,13 +150,13 @@ class TestInterrupting:
         await empty(home.engine)
 
     async def test_an_interruption_that_nobody_heard_of_is_found_in_the_queue(
-        self, home: EngineHome, join: Join, empty_postgres_url: str
+        self, home: EngineHome, join: Join, fleet_url: str
     ) -> None:
         recorder = Recorder(hold=asyncio.Event())
         await join(recorder)
         await home.hand_over(due("a"))
         await until(lambda: recorder.called == ["a"])
-        async with await psycopg.AsyncConnection.connect(empty_postgres_url) as operator:
+        async with await psycopg.AsyncConnection.connect(fleet_url) as operator:
             await operator.execute("ALTER TABLE procrastinate_jobs DISABLE TRIGGER USER")
             await operator.execute("UPDATE procrastinate_jobs SET abort_requested = true")
             await operator.execute("ALTER TABLE procrastinate_jobs ENABLE TRIGGER USER")
@@ -220,11 +220,11 @@ class TestTakingOver:
         await until(lambda: second.called == ["a"])
 
     async def test_a_worker_whose_row_is_gone_becomes_one_anew(
-        self, home: EngineHome, join: Join, empty_postgres_url: str
+        self, home: EngineHome, join: Join, fleet_url: str
     ) -> None:
         recorder = Recorder()
         await join(recorder)
-        async with await psycopg.AsyncConnection.connect(empty_postgres_url) as operator:
+        async with await psycopg.AsyncConnection.connect(fleet_url) as operator:
             await operator.execute("DELETE FROM procrastinate_workers")
         with structlog.testing.capture_logs():
             await home.hand_over(due("a"))
@@ -241,7 +241,7 @@ class TestTakingOver:
 
 
 async def test_who_was_away_takes_nobody_for_dead_who_was_away_too(
-    home: EngineHome, join: Join, empty_postgres_url: str
+    home: EngineHome, join: Join, fleet_url: str
 ) -> None:
     held, taken = Recorder(hold=asyncio.Event()), Recorder()
     clock = LeapingClock()
@@ -252,7 +252,7 @@ async def test_who_was_away_takes_nobody_for_dead_who_was_away_too(
     await until(lambda: held.called == ["a"])
     with structlog.testing.capture_logs() as logs:
         clock.ahead = timedelta(minutes=1)
-        async with await psycopg.AsyncConnection.connect(empty_postgres_url, autocommit=True) as operator:
+        async with await psycopg.AsyncConnection.connect(fleet_url, autocommit=True) as operator:
             for _ in range(10):
                 await operator.execute("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 minute'")
                 await asyncio.sleep(_RHYTHM.beat_seconds / 2)
