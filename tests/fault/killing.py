@@ -69,6 +69,7 @@ class KillRun:
         self._receiver = self._around.receiver
         self._folder = folder
         self._random = random.Random(seed)  # noqa: S311 - no secret
+        self._order = self._in_turn()
         self._jobs: dict[str, str] = {}
         self._calls_when_stored: dict[str, Counter[str]] = {}
         self._kills: Counter[str] = Counter()
@@ -109,6 +110,11 @@ class KillRun:
         )
         return Outcome(kills=self._kills, evidence=evidence, seconds=time.monotonic() - started)
 
+    def _in_turn(self) -> Iterator[str]:
+        """All moments to aim at, and all again, each time in another order."""
+        while True:
+            yield from self._random.sample(list(_TRIGGERS), len(_TRIGGERS))
+
     def _processes(self) -> Sequence[Service]:
         """The one that is killed first."""
         environment = self._around.environment(retry_schedule=_RETRY_SCHEDULE)
@@ -145,7 +151,7 @@ class KillRun:
             await asyncio.sleep(0.1)
 
     async def _kill_once(self, service: Service) -> None:
-        name = self._random.choice(list(_TRIGGERS))
+        name = next(self._order)
         moment, within_seconds = _TRIGGERS[name]
         service.spawn()
         if name != "while starting":

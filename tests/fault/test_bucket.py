@@ -14,8 +14,8 @@ from tests.servers.service import RunningService
 
 @pytest.mark.timeout(300)
 async def test_a_mixed_bucket_survives_kills(tmp_path: Path, make_service: MakeService) -> None:
-    kills = 5 if make_service is RunningService else 1  # on Postgres each is noticed after half a minute
-    outcome = await BucketRun(tmp_path, list(bucket(250)), make_service=make_service).run(kills=kills)
+    kills = 3 if make_service is RunningService else 1  # on Postgres each is noticed after half a minute
+    outcome = await BucketRun(tmp_path, list(bucket(120)), make_service=make_service).run(kills=kills)
 
     assert outcome.evidence.violations() == []
     assert len(outcome.evidence.out_at_kills) == kills
