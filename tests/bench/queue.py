@@ -2,7 +2,7 @@
 
 What is compared is the bookkeeping alone: a job is taken, noted as running, noted as finished, and gone from the queue.
 The plain task does so with two UPDATEs. The service does it under a lock and a run number, writes two events and tells
-of them. Neither calls a provider or a receiver. Both have the same rows in databases of the same server, as many
+of them; what comes at the same moment it writes down together. Neither calls a provider or a receiver. Both have the same rows in databases of the same server, as many
 processes, and as many jobs at a time in each.
 """
 
@@ -44,7 +44,7 @@ _WARM_UP = 20
 _PATIENCE_SECONDS = 300.0
 _POLL_SECONDS = 0.1
 _PAUSE_SECONDS = 0.05
-_LEAST_RATIO = 0.6
+_LEAST_RATIO = 0.8
 _CLOCK = SystemClock()
 
 

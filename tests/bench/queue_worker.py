@@ -53,7 +53,7 @@ async def _serve_service(url: str, concurrency: int) -> None:
     ledger = SqlLedger(database, queue=engine)
 
     async def handle(work: Work) -> None:
-        job = await ledger.begin(work.ref, now=clock.now())
+        job = await ledger.begin(work.ref, now=clock.now(), work=work)
         assert job is not None
         now = clock.now()
         ending = Ending(
