@@ -11,6 +11,8 @@ from service.domain.pace import Pace, closes_at, opens_at
 from service.limits.alarm import Alarm
 from service.ports.limits import Draw, Turns
 
+_AHEAD_SECONDS = 1.0  # for which as many turns are drawn as that time took lately
+
 
 @dataclass(frozen=True, slots=True)
 class _Turn:
@@ -23,7 +25,8 @@ class _Turn:
 class FleetRate:
     """Implements `service.ports.limits.Rate`: a few turns ahead, drawn anew once half of them are used.
 
-    Turns are drawn for those that want them, so that hardly one is lost; a lost one makes the rate lower, never higher.
+    Turns are drawn for those that want them, and for as many as lately wanted one, so that most need not ask and hardly
+    a turn is lost; a lost one makes the rate lower, never higher.
 
     Args:
         ask: Draws as soon as possible.
@@ -36,6 +39,7 @@ class FleetRate:
         self._moved = moved
         self._alarm = Alarm(moved)
         self._turns: deque[_Turn] = deque()
+        self._begun: deque[float] = deque()
         self._portion = 1
         self._wanted = 0
 
@@ -48,6 +52,7 @@ class FleetRate:
     def begin(self) -> None:
         """Use a turn."""
         self._turns.popleft()
+        self._begun.append(time.monotonic())
 
     def note(self, *, wanted: int) -> None:
         """Draw turns in time, and wake those who want one when it comes."""
@@ -62,7 +67,8 @@ class FleetRate:
         unused = len(self._turns)
         if self._wanted <= unused or unused > self._portion // 2:
             return None
-        return Draw(name=self.name, per_minute=self._pace.per_minute, wanted=self._wanted, unused=unused)
+        wanted = max(self._wanted, self._lately())
+        return Draw(name=self.name, per_minute=self._pace.per_minute, wanted=wanted, unused=unused)
 
     def take(self, turns: Turns, *, asked_at: float, answered_at: float) -> None:
         """Use what was drawn. Between those two moments was that of the answer: a turn is good from the later on."""
@@ -70,6 +76,12 @@ class FleetRate:
         self._turns.extend(_Turn(answered_at + opens_at(turn), asked_at + closes_at(turn)) for turn in times)
         self._portion = turns.portion
         self._moved()
+
+    def _lately(self) -> int:
+        since = time.monotonic() - _AHEAD_SECONDS
+        while self._begun and self._begun[0] < since:
+            self._begun.popleft()
+        return len(self._begun)
 
     def _lose(self) -> None:
         now = time.monotonic()

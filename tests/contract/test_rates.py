@@ -10,8 +10,10 @@ from itertools import chain
 import pytest
 
 from service.domain.pace import EARLY_SECONDS, LATE_SECONDS, Pace
+from service.ledger.limits import SqlLimits
+from service.ledger.postgres import PostgresDatabase
 from service.limits.fleet import FleetLimits
-from service.ports.limits import Limits
+from service.ports.limits import Draw, Limits, Turns
 from tests.contract.limit_suite import LimitSuite, Starter, process, processes
 from tests.servers.postgres import PostgresServer
 
@@ -25,6 +27,16 @@ def keep_to(per_minute: int, begun: Iterable[float]) -> bool:
         for first in range(len(ordered))
         for number, at in enumerate(ordered[first:])
     )
+
+
+class CountingLimits(SqlLimits):
+    """Counts how often turns are drawn."""
+
+    draws = 0
+
+    async def draw(self, holder: str, draw: Draw) -> Turns:
+        self.draws += 1
+        return await super().draw(holder, draw)
 
 
 class TestEveryRate(LimitSuite):
@@ -102,6 +114,18 @@ class TestSharing:
         starter = Starter(fleet[0], per_minute=600)
         starter.want(10)
         await starter.begun_are(10)
+
+    async def test_those_that_come_one_by_one_seldom_have_to_ask(self, postgres_url: str) -> None:
+        database = PostgresDatabase(postgres_url, connections=2)
+        ledger = CountingLimits(database)
+        async with FleetLimits(ledger, holder="one") as limits:
+            starter = Starter(limits, per_minute=60_000)
+            for number in range(400):
+                starter.want(1)
+                await starter.begun_are(number + 1)
+                await asyncio.sleep(0.002)
+        await database.close()
+        assert ledger.draws < 100
 
     async def test_nothing_begins_while_the_database_is_away_for_longer_than_turns_are_good(
         self, postgres: PostgresServer, postgres_url: str
