@@ -12,7 +12,14 @@ from pathlib import Path
 from service.domain.objects import ObjectInfo, ObjectRef
 from service.ports.storage import ListingPage, ObjectMissingError, ObjectTooLargeError, StoredObject
 from service.storage.folder_listing import files_after
-from service.storage.folder_paths import make_folders, make_folders_durably, path_of, remove_empty_folders, sync_folder
+from service.storage.folder_paths import (
+    give_name,
+    make_folders,
+    make_folders_durably,
+    path_of,
+    remove_empty_folders,
+    sync_folder,
+)
 from service.storage.keys import HIDDEN, is_file_key
 from service.storage.media import HEAD_BYTES, UNKNOWN, media_type
 from service.storage.partials import Partials
@@ -118,7 +125,10 @@ class FolderBucket:
         os.scandir(self._folder).close()
 
     def _store(self, path: Path, key: str, data: bytes, mime_type: str, metadata: Mapping[str, str]) -> bool:
-        """Write first, and hold the lock no longer than it takes to give names: a process may be stopped meanwhile."""
+        """Write first, and hold the lock no longer than it takes to give names.
+
+        A process may be stopped meanwhile, and go on when others have given the object its names: it changes none.
+        """
         changed = make_folders(path.parent)  # before the file, so that the journal takes them along with it
         with ExitStack() as stack:
             partial = stack.enter_context(self._partials.written(data))
@@ -129,20 +139,36 @@ class FolderBucket:
             stack.enter_context(self._sidecars.locked(key))
             if _is_file(path):
                 return False
-            self._sidecars.place(key, sidecar)
-            _rename(partial, path, changed)
+            return self._place_sidecar(path, key, sidecar) and _named(partial, path, changed)
+
+    def _place_sidecar(self, path: Path, key: str, sidecar: Path | None) -> bool:
+        """Place what belongs to a file that is about to get its name; False where another has that name by now."""
+        if sidecar is None:
+            self._sidecars.remove(key)
             return True
+        try:
+            self._sidecars.place(key, sidecar)
+        except FileExistsError:
+            if _is_file(path):
+                return False
+            self._sidecars.replace(key, sidecar)
+        return True
 
 
-def _rename(partial: Path, path: Path, changed: Iterable[Path]) -> None:
+def _named(partial: Path, path: Path, changed: Iterable[Path]) -> bool:
+    """Give a file its name; False where another has it."""
     while True:
-        with suppress(FileNotFoundError):  # who removes the last file of a folder may take the folder away
+        try:
             for folder in changed:
                 sync_folder(folder)
-            partial.rename(path)
-            return
-        partial.stat()
-        changed = make_folders(path.parent)
+            give_name(partial, path)
+        except FileExistsError:
+            return False
+        except FileNotFoundError:  # who removes the last file of a folder may take the folder away
+            partial.stat()
+            changed = make_folders(path.parent)
+        else:
+            return True
 
 
 def _is_file(path: Path) -> bool:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from contextlib import suppress
 from pathlib import Path
+
+_KNOWS_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS})  # shares of Windows, for example
 
 
 def path_of(root: Path, key: str) -> Path | None:
@@ -61,6 +64,23 @@ def make_folders_durably(path: Path) -> None:
     """Make a folder and those above it, to stay."""
     for changed in make_folders(path):
         sync_folder(changed)
+
+
+def give_name(file: Path, path: Path) -> None:
+    """Give a file a name that must be free, for good; its own goes sooner or later.
+
+    Raises:
+        FileExistsError: the name is taken.
+        FileNotFoundError: the folder is gone.
+    """
+    try:
+        path.hardlink_to(file)
+    except OSError as error:
+        if error.errno not in _KNOWS_NO_LINKS:
+            raise
+        if path.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
+        file.rename(path)
 
 
 def sync_folder(path: Path) -> None:

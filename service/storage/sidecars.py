@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import hashlib
 import os
@@ -11,9 +10,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import structlog
 from pydantic import BaseModel
 
-from service.storage.folder_paths import make_folders, make_folders_durably, sync_folder
+from service.storage.folder_paths import give_name, make_folders, make_folders_durably, sync_folder
+
+_log = structlog.get_logger()
 
 _PATIENCE_SECONDS = 5.0
 _AGAIN_SECONDS = 0.002
@@ -46,8 +48,8 @@ class Sidecars:
     def locked(self, key: str) -> Iterator[None]:
         """Keep other threads and processes from putting or removing the object meanwhile.
 
-        Raises:
-            TimeoutError: one of them does not let go.
+        Who does not let go within the patience has been stopped, and is waited for no longer. Should it go on one day,
+        names that were given meanwhile stay what they are: `give_name` takes none from anybody.
         """
         shard = self._path(key).parent
         try:
@@ -63,13 +65,12 @@ class Sidecars:
 
     def _lock(self, descriptor: int) -> None:
         until = time.monotonic() + self._patience_seconds
-        while True:
+        while time.monotonic() < until:
             with suppress(BlockingIOError):
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return
-            if time.monotonic() > until:
-                raise TimeoutError(errno.ETIMEDOUT, "another process holds the lock, and may have been stopped")
             time.sleep(_AGAIN_SECONDS)
+        _log.warning("another process holds a lock for long, and is waited for no longer", folder=self._root.name)
 
     def read(self, key: str, byte_count: int) -> Sidecar | None:
         """The sidecar of a file of that size, None when it has none."""
@@ -79,17 +80,19 @@ class Sidecars:
             return None
         return sidecar if sidecar.byte_count == byte_count else None
 
-    def place(self, key: str, written: Path | None) -> None:
+    def place(self, key: str, written: Path) -> None:
         """Make a file that is written the sidecar of a key, durably, before the file that it belongs to is there.
 
-        It replaces one that a crash or a person left without its file; None removes that alone.
+        Raises:
+            FileExistsError: there is one.
         """
-        path = self._path(key)
-        if written is None:
-            path.unlink(missing_ok=True)
-        else:
-            written.rename(path)
-            sync_folder(path.parent)
+        give_name(written, self._path(key))
+        sync_folder(self._path(key).parent)
+
+    def replace(self, key: str, written: Path) -> None:
+        """The same in place of one that a crash or a person left without its file."""
+        written.rename(self._path(key))
+        sync_folder(self._path(key).parent)
 
     def remove(self, key: str) -> None:
         """Remove a sidecar, if there is one."""

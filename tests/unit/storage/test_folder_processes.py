@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from pathlib import Path
 
-from tests.unit.storage.folders import OUT, folder_storage
+from tests.unit.storage.folders import OUT, folder_storage, out
 from tests.unit.storage.writing import content_of
 
 ROOT = Path(__file__).parents[3]
@@ -63,3 +64,23 @@ async def test_processes_share_a_folder(tmp_path: Path) -> None:
 
 def list_of(folder: Path) -> list[Path]:
     return list(folder.iterdir())
+
+
+async def test_nobody_waits_for_good_for_a_process_that_was_stopped_while_it_gave_an_object_its_name(
+    tmp_path: Path,
+) -> None:
+    storage = folder_storage(tmp_path)
+    arguments = ("-m", "tests.unit.storage.holding", str(tmp_path), "stuck.png")
+    holder = await asyncio.create_subprocess_exec(sys.executable, *arguments, cwd=ROOT, stdout=PIPE)
+    await lines_of(holder, 1)
+    holder.send_signal(signal.SIGSTOP)
+    metadata = {"about": "me"}
+    stuck = asyncio.create_task(storage.put(out("stuck.png"), b"data", mime_type="image/png", metadata=metadata))
+    others = [storage.put(out(f"{number}.png"), b"data", mime_type="image/png") for number in range(20)]
+    assert all(await asyncio.gather(*others))
+    assert await stuck
+    stored = await storage.get(out("stuck.png"), max_bytes=10)
+    assert (stored.data, stored.info.metadata) == (b"data", metadata)
+    holder.kill()
+    await holder.wait()
+    await storage.close()
