@@ -7,6 +7,7 @@ In a test: ``with S3Server(buckets=["pictures"]) as server: …``. As a process:
 from __future__ import annotations
 
 import argparse
+import io
 import logging
 import re
 import threading
@@ -26,6 +27,7 @@ from tests.servers.sigv4 import Environ, S3Refusal, SignatureCheck
 
 _MAX_KEYS = re.compile(r"max-keys=\d+")
 _MOST_KEYS = "max-keys=1000"
+_LOOK_SECONDS = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class S3Server:
     Attributes:
         faults: Answers to the next requests, one each; may be added to at any time.
         delay_seconds: How long every request waits.
+        holding: Requests wait, once they are there whole, as long as this pattern finds something in method and target.
+        waiting: Method and target of what has waited so.
         knows_conditions: Whether ``If-None-Match`` on PUT is known or answered with NotImplemented, as old stores do.
         requests: Method and target of what came so far.
     """
@@ -61,6 +65,8 @@ class S3Server:
         self.delay_seconds = 0.0
         self.knows_conditions = True
         self.requests: list[tuple[str, str]] = []
+        self.holding: re.Pattern[str] | None = None
+        self.waiting: list[tuple[str, str]] = []
         self._buckets = list(buckets)
         self._port = port
         self._tls = tls
@@ -94,6 +100,8 @@ class S3Server:
         self._make_buckets()
         self.faults.clear()
         self.requests.clear()
+        self.holding = None
+        self.waiting.clear()
         self.delay_seconds = 0.0
         self.knows_conditions = True
 
@@ -131,6 +139,7 @@ class S3Server:
     def _answer(self, environ: Environ, start: Callable[..., Any]) -> Iterable[bytes]:
         self.requests.append((environ["REQUEST_METHOD"], environ["REQUEST_URI"]))
         time.sleep(self.delay_seconds)
+        self._hold(environ)
         if self.faults:
             fault = self.faults.popleft()
             return S3Refusal(fault.status, fault.code).answer(start)
@@ -142,6 +151,16 @@ class S3Server:
             return self._app(environ, start)
         with self._writing:  # moto looks and writes in two steps
             return list(self._app(environ, start))
+
+    def _hold(self, environ: Environ) -> None:
+        request = (environ["REQUEST_METHOD"], environ["REQUEST_URI"])
+        if self.holding is None or not self.holding.search(" ".join(request)):
+            return
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = io.BytesIO(body)
+        self.waiting.append(request)
+        while self.holding is not None:
+            time.sleep(_LOOK_SECONDS)
 
 
 def _at_most_a_thousand(asked: re.Match[str]) -> str:
