@@ -44,7 +44,13 @@ class ProviderDocument(BaseModel):
     formats: Annotated[list[str], Field(description="Output formats that it can write.")]
     paid: bool
     takes_mask: bool
-    state: Annotated[dict[str, Any], Field(description="How it is now.")]
+    state: Annotated[
+        dict[str, Any],
+        Field(
+            description="How it is now: circuit (closed, open or half_open), paused_until where it asked for a pause, "
+            "concurrency_limit and calls_per_minute of all processes; in_flight and waiting are calls of this process."
+        ),
+    ]
 
 
 class ProviderList(BaseModel):
