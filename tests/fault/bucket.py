@@ -116,7 +116,7 @@ class BucketRun:
                 done = sum(progress[name] for name in ("succeeded", "fallback", "failed", "skipped"))
                 if done >= part * len(self._entries):
                     return
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.05)
 
     async def _kill(self, service: Service) -> None:
         await asyncio.sleep(self._random.uniform(0, 0.2))

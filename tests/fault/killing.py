@@ -142,7 +142,7 @@ class KillRun:
                 asyncio.get_running_loop().call_soon(self._moments.happened, "posting")
                 status, _, answer = await connection.send(request)
             except OSError:
-                await asyncio.sleep(0.02)  # it was killed, or is starting
+                await asyncio.sleep(0.05)  # it was killed, or is starting
                 continue
             if status == httpx.codes.ACCEPTED:
                 return str(json.loads(answer)["job_id"])

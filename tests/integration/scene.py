@@ -90,7 +90,7 @@ class Scene:
         """A job once it has ended."""
         async with asyncio.timeout(_FINISH_SECONDS):
             while not (job := await self.job(job_id))["finished"]:
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.05)
         return job
 
     async def callback(self, job_id: str) -> dict[str, Any]:

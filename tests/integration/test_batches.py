@@ -68,7 +68,7 @@ async def until(at: Scene, job_id: str, **progress: int) -> dict[str, Any]:
             job = await at.job(job_id)
             if all(job["progress"][name] >= count for name, count in progress.items()):
                 return job
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.05)
 
 
 def counts(callback: dict[str, Any]) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
@@ -140,6 +141,7 @@ async def test_a_running_job_is_canceled_and_its_call_possibly_billed(it: Scene)
     job_id = await it.tool(image_base64=encoded(picture()))
     while not it.images.calls:
         assert (await it.job(job_id))["status"] in {"queued", "running"}
+        await asyncio.sleep(0.05)
     answer = await it.client.post(f"/api/v1/jobs/{job_id}/cancel")
     assert answer.status_code == httpx.codes.OK
     assert answer.json()["status"] == "canceled"
