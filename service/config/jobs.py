@@ -52,7 +52,8 @@ class JobSettings(Group):
         Field(
             gt=0,
             le=604_800,
-            description="How long a job is tried from its start, where its request sets no deadline.",
+            description="How long a job is tried, where its request sets no deadline: from its first call, or from its "
+            "start while nobody may be asked.",
             examples=["3600"],
         ),
     ] = 900

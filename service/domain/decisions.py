@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from service.domain.faults import SLOWING, Fault, ProviderFaultError
-from service.domain.jobs import Attempt
+from service.domain.jobs import Attempt, Job
 
 INTERRUPTED = "interrupted"
 """The attempt code of a call that was out when its worker stopped."""
@@ -128,6 +128,23 @@ def decide(
     if policy.fallback and fault.fault in _ALWAYS_FALL_BACK | policy.fallback_on:
         return FallBack(fault.fault.value)
     return Fail(fault.fault.value)
+
+
+def tried_until(job: Job, *, asked: bool, now: datetime, patience: timedelta) -> datetime:
+    """When a job is given up: at its caller's deadline, or once it has been tried for so long.
+
+    How long it waited for its first turn, under limits that the operator has set, is not its provider's fault.
+
+    Args:
+        job: With the attempts before the one that has just failed.
+        asked: Whether that was one: a provider was called.
+        patience: How long a job is tried from its first attempt; from its start as long as nobody may be asked.
+    """
+    if job.deadline_at is not None:
+        return job.deadline_at
+    if job.attempts:
+        return job.attempts[0].started_at + patience
+    return (now if asked else job.started_at or now) + patience
 
 
 def may_ask_again(attempts: Sequence[Attempt], policy: Policy) -> bool:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from service.domain.decisions import INTERRUPTED, Fail, FallBack, Policy, RetryAt, decide, may_ask_again
+from service.domain.decisions import INTERRUPTED, Fail, FallBack, Policy, RetryAt, decide, may_ask_again, tried_until
 from service.domain.faults import Fault, ProviderFaultError
 from service.domain.jobs import Fallback, Job, JobError
 from service.domain.pictures import PictureRefusedError
@@ -137,7 +137,7 @@ class EditPicture:
             fault,
             attempts=job.attempts,
             now=now,
-            deadline_at=self._deadline(job, now),
+            deadline_at=self._deadline(job, now, asked=fault.called),
             models=provider.capabilities.models,
             retry_possibly_billed=job.retry_possibly_billed,
             jitter=random.random(),  # noqa: S311 - spreads retries, guards nothing
@@ -162,5 +162,5 @@ class EditPicture:
                     moderation=fault.moderation,
                 )
 
-    def _deadline(self, job: Job, now: datetime) -> datetime:
-        return job.deadline_at or (job.started_at or now) + self._policy.deadline
+    def _deadline(self, job: Job, now: datetime, *, asked: bool = False) -> datetime:
+        return tried_until(job, asked=asked, now=now, patience=self._policy.deadline)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,9 +16,11 @@ from service.domain.decisions import (
     RetryAt,
     decide,
     may_ask_again,
+    tried_until,
 )
 from service.domain.faults import Fault, ProviderFaultError
-from service.domain.jobs import Attempt
+from service.domain.jobs import Attempt, Contract, Job
+from service.domain.objects import ObjectRef
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -58,6 +61,19 @@ def follows(
         jitter=jitter,
         policy=policy or Policy(),
     )
+
+
+JOB = Job(
+    id="job-1",
+    tenant="t",
+    contract=Contract.JOBS,
+    operation="edit",
+    prompt="x",
+    source=None,
+    target=ObjectRef("out", "a.png"),
+    created_at=NOW - HOUR,
+    started_at=NOW - HOUR / 2,
+)
 
 
 def after(seconds: float) -> RetryAt:
@@ -261,3 +277,20 @@ def test_a_call_that_was_interrupted_too_often_falls_back_even_if_the_caller_wou
 def test_a_crash_changes_nothing_about_later_failures() -> None:
     assert follows(Fault.OVERLOADED, CUT_OFF, CUT_OFF, policy=Policy(max_attempts=2)) == after(1)
     assert follows(Fault.AMBIGUOUS, CUT_OFF, retry_possibly_billed=True) == after(1)
+
+
+@pytest.mark.parametrize(
+    ("job", "asked", "until"),
+    [
+        (JOB, True, NOW + HOUR),  # what it waited for its turn does not count
+        (JOB, False, NOW + HOUR / 2),
+        (replace(JOB, started_at=None), False, NOW + HOUR),
+        (replace(JOB, attempts=(replace(attempt(None), started_at=NOW - HOUR / 4),)), True, NOW + HOUR * 3 / 4),
+        (replace(JOB, attempts=(replace(attempt(None), started_at=NOW - HOUR / 4),)), False, NOW + HOUR * 3 / 4),
+        (replace(JOB, deadline_at=NOW + HOUR / 60), True, NOW + HOUR / 60),
+    ],
+)
+def test_a_job_is_tried_from_its_first_attempt_up_to_the_deadline_of_its_caller(
+    job: Job, asked: bool, until: datetime
+) -> None:
+    assert tried_until(job, asked=asked, now=NOW, patience=HOUR) == until
