@@ -116,6 +116,8 @@ class AskProvider:
                 number=len(job.attempts) + 1, provider=provider.name, model=task.model, started_at=self._clock.now()
             )
             if attempt.ticket is None:
+                if (kept := await self._made_meanwhile(job)) is not None:
+                    return kept
                 lease = Lease(job, ledger=self._ledger, clock=self._clock)
                 await lease.confirmed_by(self._ledger.begin_attempt(job, attempt))
                 task = replace(task, fence=lease.check)
@@ -124,6 +126,13 @@ class AskProvider:
             await self._ledger.keep_ticket(job, attempt.number, {"id": answer.id, "state": dict(answer.state)})
             return Pending(self._clock.now() + timedelta(seconds=answer.poll_after_seconds))
         return await self._keep(job, provider, attempt, answer, warnings)
+
+    async def _made_meanwhile(self, job: Job) -> Kept | None:
+        """The result of a call that was taken for interrupted, where its worker lives and has stored it after all."""
+        if not any(attempt.code == INTERRUPTED for attempt in job.attempts):
+            return None
+        kept = await self._outputs.find(job)
+        return kept if kept is not None and kept.output.source is OutputSource.PROVIDER else None
 
     async def _call(self, job: Job, provider: Provider, task: Task, attempt: Attempt) -> Result | Ticket:
         started = asyncio.get_running_loop().time()

@@ -125,6 +125,26 @@ async def test_a_callback_that_was_out_when_its_worker_was_stopped_comes_again_u
     assert len(it.images.calls) == 1
 
 
+@pytest.mark.patient
+async def test_a_picture_that_is_stored_while_its_job_waits_for_a_turn_elsewhere_is_not_paid_for_again(
+    tmp_path: Path, empty_postgres_url: str
+) -> None:
+    async with fleet_scene(tmp_path, empty_postgres_url, workers=2, AFTERIMAGE_PROVIDER_CONCURRENCY="1") as it:
+        it.images.script(Reply(delay_seconds=15))
+        job_id = await it.tool(image_base64=encoded(picture()))
+        await until(lambda: len(it.images.calls) == 1, timeout_seconds=_PATIENCE_SECONDS)
+        async with await psycopg.AsyncConnection.connect(empty_postgres_url, autocommit=True) as operator:
+            await operator.execute(
+                "DELETE FROM procrastinate_workers WHERE id IN (SELECT worker_id FROM procrastinate_jobs)"
+            )
+        said = await it.callback(job_id)
+        job = await it.job(job_id)
+
+    assert (said["status"], said["source"]) == ("completed", "provider")
+    assert [attempt["code"] for attempt in job["attempts"]] == ["interrupted"]
+    assert len(it.images.calls) == 1
+
+
 def _large_picture(side: int = 1600) -> bytes:
     """A picture of some megabytes that no compressor makes smaller."""
     file = io.BytesIO()
