@@ -9,7 +9,6 @@ from typing import Any
 
 import kubernetes_validate
 import pytest
-from cloudcoil.models.keda.v1alpha1 import ScaledObject, TriggerAuthentication
 
 from service.usecases import accept_batch
 from tests.unit.deploy import processes
@@ -20,8 +19,6 @@ from tests.unit.deploy.lost import lost
 VERSIONS = ["1.30", kubernetes_validate.latest_version()]
 """The oldest that the README names, and the newest that the validator knows."""
 
-MODELS = {"ScaledObject": ScaledObject, "TriggerAuthentication": TriggerAuthentication}
-
 
 def custom_resource(document: Any) -> list[str]:
     """What KEDA's own definition does not know of a resource of its kinds.
@@ -29,7 +26,11 @@ def custom_resource(document: Any) -> list[str]:
     Raises:
         pydantic.ValidationError: something is missing or of another type.
     """
-    understood = MODELS[document["kind"]].model_validate(document)
+    # Loaded here, because it takes a second that every test process would spend.
+    from cloudcoil.models.keda import v1alpha1
+
+    models = {"ScaledObject": v1alpha1.ScaledObject, "TriggerAuthentication": v1alpha1.TriggerAuthentication}
+    understood = models[document["kind"]].model_validate(document)
     return list(lost(document, understood.model_dump(mode="json", by_alias=True, exclude_unset=True)))
 
 
