@@ -1,9 +1,10 @@
 """Short jobs through the service's queue and ledger, beside a plain Procrastinate task that updates the same rows.
 
 What is compared is the bookkeeping alone: a job is taken, noted as running, noted as finished, and gone from the queue.
-The plain task does so with two UPDATEs. The service does it under a lock and a run number, writes two events and tells
-of them; what comes at the same moment it writes down together. Neither calls a provider or a receiver. Both have the same rows in databases of the same server, as many
-processes, and as many jobs at a time in each.
+The plain task does so with two UPDATEs. The service does it under a lock and a run number, asks whether the work is
+still its own, writes two events and tells of them; what comes at the same moment it writes down together. Neither calls
+a provider or a receiver. Both have the same rows in databases of the same server, as many processes, and as many jobs
+at a time in each.
 """
 
 from __future__ import annotations
