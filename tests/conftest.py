@@ -69,7 +69,10 @@ def logging_as_it_was() -> Iterator[None]:
 
 @pytest.fixture
 def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Start processes without coverage: what is killed leaves no figures behind, and starts sooner without."""
+    """Start processes without coverage, with which they take half as long again.
+
+    What is killed leaves no figures behind, and some tests run only what others measure.
+    """
     monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
 
 

@@ -8,6 +8,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from tests.servers.openai_images import ImagesServer
@@ -15,6 +16,7 @@ from tests.servers.openai_images import ImagesServer
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.usefixtures("unmeasured")
 async def test_with_a_model_the_demo_shows_its_picture(tmp_path: Path) -> None:
     """In a copy of what it needs, so that the pictures of a developer's own demonstration stay."""
     (tmp_path / "scripts").mkdir()

@@ -201,7 +201,7 @@ def _in_time(condition: Callable[[], bool]) -> bool:
 
 
 @pytest.fixture
-def reader(tmp_path: Path) -> Iterator[Reader]:
+def reader(tmp_path: Path, unmeasured: None) -> Iterator[Reader]:
     reader = Reader(tmp_path)
     yield reader
     reader.close()
