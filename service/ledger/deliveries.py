@@ -48,8 +48,8 @@ def record(
 ) -> None:
     """Write down one attempt and what follows from it.
 
-    An attempt that was out while the schedule was started anew by hand is history: it takes its number and leaves the
-    new schedule alone, unless it was the one that succeeded.
+    An attempt that was out while the schedule was started anew by hand, or while another worker made one that
+    succeeded, is history: it takes its number and changes nothing else, unless it succeeded itself.
     """
     row = connection.execute(_SEEN, {"of_delivery": delivery.id}).one_or_none()
     if row is None:
@@ -57,6 +57,8 @@ def record(
     values = delivery_attempt_values(attempt)
     del values["number"]  # the table knows which one it is
     connection.execute(_APPEND, values | {"of_delivery": delivery.id, "delivery_id": delivery.id})
+    if row.state is DeliveryState.DELIVERED and state is not DeliveryState.DELIVERED:
+        return
     changes: dict[str, Any] = {"last_status": attempt.status, "last_error_code": attempt.error_code}
     unchanged = (row.state, row.next_attempt_at) == (delivery.state, delivery.next_attempt_at)
     if unchanged or state is DeliveryState.DELIVERED:

@@ -68,6 +68,19 @@ class TestDelivering(LedgerSuite):
         assert read.state is DeliveryState.DELIVERED
         assert [(tried.number, tried.status) for tried in read.attempts] == [(1, 500), (2, 204)]
 
+    async def test_a_late_failure_does_not_hide_that_a_message_was_delivered(self, home: LedgerHome) -> None:
+        _, delivery = await home.finished()
+        await home.ledger.record_delivery(
+            delivery, a_try(1, status=204), state=DeliveryState.DELIVERED, next_attempt_at=None
+        )
+        await home.ledger.record_delivery(
+            delivery, a_try(1, status=500), state=DeliveryState.PENDING, next_attempt_at=LATER
+        )
+        read = await home.ledger.delivery(None, delivery.id)
+        assert read is not None
+        assert (read.state, read.last_status, read.next_attempt_at) == (DeliveryState.DELIVERED, 204, None)
+        assert [(tried.number, tried.status) for tried in read.attempts] == [(1, 204), (2, 500)]
+
     async def test_an_attempt_at_a_message_that_is_gone_is_forgotten(self, home: LedgerHome) -> None:
         delivery = a_delivery(a_job())
         await home.ledger.record_delivery(delivery, a_try(), state=DeliveryState.PENDING, next_attempt_at=LATER)
