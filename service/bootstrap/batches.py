@@ -140,7 +140,7 @@ def _work_off(settings: Settings, parts: Capabilities, metrics: Metrics, drainin
 
     def leave(worked: timedelta) -> bool:
         crowded = parts.engine.in_flight().get(WorkKind.SHARD, 0) >= STREAMS
-        # Two runs of one stream would take the same pictures from each other, paid calls and all.
+        # What another has taken over the ledger refuses; so nothing is begun of what was taken before.
         return draining() or parts.engine.may_have_lost(worked) or (crowded and worked >= _TURN)
 
     return WorkOff(batches=parts.batches, edit=edit, clock=parts.clock, leave=leave)

@@ -88,6 +88,6 @@ class Engine(Protocol):
     def may_have_lost(self, running: timedelta) -> bool:
         """Whether another process may have taken over what has been running here for so long.
 
-        To be asked before something new is begun that no run number fences.
+        To be asked before something new is begun, to save what the ledger would refuse.
         """
         ...
