@@ -13,13 +13,14 @@ from hypothesis import HealthCheck, settings
 
 from service.engine.queue_schema import migrate_queue
 from service.ledger.migration import migrate_postgres
-from tests.distribution import distribute, engines_of
 from tests.integration.scene import Engine, OpenScene, Scene, fleet_scene, scene
 from tests.servers.fleet import Fleet, Service
 from tests.servers.postgres import PostgresServer
 from tests.servers.service import RunningService
 
 _CONFIGURATION = ("AFTERIMAGE_", "OPENAI_", "COS_", "R2_", "AWS_")
+
+_LONGEST_FIRST = ("tests/fault/", "tests/integration/", "tests/bench/")  # what is begun last should be over soon
 
 _CORE = "test_jobs"  # is run on both engines without being asked for
 
@@ -41,18 +42,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--engine", choices=[*Engine, "both"], help=says)
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is not to be run on an engine, and say what is run when."""
+    """Leave out what is not to be run on an engine, and begin with what takes longest."""
     wanted: str | None = config.getoption("engine")
     left_out = [item for item in items if not _is_wanted(item, wanted)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
-    distribute(items)
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    turns = (turn for turn, folder in enumerate(_LONGEST_FIRST) if item.nodeid.startswith(folder))
+    return next(turns, len(_LONGEST_FIRST))
 
 
 def _is_wanted(item: pytest.Item, wanted: str | None) -> bool:
-    engines = engines_of(item)
+    callspec = getattr(item, "callspec", None)
+    engines = [value for value in callspec.params.values() if isinstance(value, Engine)] if callspec else []
     if wanted is None:
         impatient = item.get_closest_marker("patient") is None
         return impatient and (Engine.POSTGRES not in engines or item.path.stem == _CORE)
