@@ -120,10 +120,11 @@ async def test_who_must_leave_ends_what_is_in_work_and_comes_again(at: BatchHome
 
 
 async def test_who_is_interrupted_leaves_at_once(at: BatchHome) -> None:
-    job, let_go = await at.begun(), asyncio.Event()
+    job, begun, let_go = await at.begun(), asyncio.Event(), asyncio.Event()
     await at.listed(job, "a.jpg")
 
     async def edit(_: Job) -> JobError:
+        begun.set()
         try:
             await asyncio.sleep(60)
         finally:
@@ -131,7 +132,7 @@ async def test_who_is_interrupted_leaves_at_once(at: BatchHome) -> None:
         return NO
 
     running = asyncio.create_task(stream(at, edit)(work_on(job)))
-    await asyncio.sleep(0.1)
+    await begun.wait()
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
