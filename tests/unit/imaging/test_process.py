@@ -47,7 +47,14 @@ def started(workers: list[WorkerProcess], **options: Any) -> WorkerProcess:
 
 
 def pids() -> set[int]:
-    return {child.pid for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE}
+    return {child.pid for child in psutil.Process().children() if _lives(child)}
+
+
+def _lives(child: psutil.Process) -> bool:
+    try:
+        return child.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:  # it was still listed
+        return False
 
 
 def busy(pid: int) -> None:

@@ -137,7 +137,7 @@ async def test_of_two_transactions_that_lock_each_other_out_both_succeed(databas
         connection.execute(text("UPDATE t SET n = n WHERE n = :n"), {"n": second})
 
     await asyncio.gather(database.write(lambda c: add(c, 1, 2)), database.write(lambda c: add(c, 2, 1)))
-    assert len(runs) == 3
+    assert len(runs) > 2  # the one that ran again may have met the other once more
 
 
 async def test_a_connection_that_broke_between_transactions_costs_nobody_anything(
