@@ -11,9 +11,13 @@ from httpx2 import AsyncByteStream, Request
 
 from service.ports.provider import Fence
 
+_PIECE_BYTES = 64 * 1024
+
 
 class Upload(AsyncByteStream):
     """The body of one request, which asks the fence before each of its pieces.
+
+    Those of a form are many and small, and each would be a packet: they are sent with what follows them.
 
     Attributes:
         refusal: What the fence raised; the clients in between make another error of it.
@@ -31,13 +35,24 @@ class Upload(AsyncByteStream):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         assert self._body is not None  # noqa: S101 - it carries a request when it is read
-        async for piece in self._body:
+        async for piece in _gathered(self._body):
             try:
                 await self._fence()
             except Exception as refusal:
                 self.refusal = refusal
                 raise
             yield piece
+
+
+async def _gathered(body: AsyncByteStream) -> AsyncIterator[bytes]:
+    pieces: list[bytes] = []
+    async for piece in body:
+        pieces.append(piece)
+        if sum(map(len, pieces)) >= _PIECE_BYTES:
+            yield b"".join(pieces)
+            pieces = []
+    if pieces:
+        yield b"".join(pieces)
 
 
 _UPLOAD: ContextVar[Upload] = ContextVar("upload")  # of the call that a task makes
