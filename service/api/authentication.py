@@ -13,7 +13,7 @@ from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBea
 from pydantic import SecretStr
 
 from service.api.options import ApiOptions
-from service.api.origins import check_origin
+from service.api.origins import check_page
 from service.domain.refusals import RefusalCode, RefusedError
 
 ANONYMOUS_TENANT = "default"
@@ -51,7 +51,7 @@ class Authenticator:
         return found
 
 
-def check_page(connection: HTTPConnection, options: ApiOptions) -> None:
+def check_anonymous(connection: HTTPConnection, options: ApiOptions) -> None:
     """Keep other sites' pages out where there are no keys: any of them could speak as whoever looks at it.
 
     Browsers ask before they let a page send JSON to another site, but not where it has made its own name lead here,
@@ -61,8 +61,7 @@ def check_page(connection: HTTPConnection, options: ApiOptions) -> None:
         RefusedError: it is a page of another site.
     """
     if not options.api_keys:
-        host = connection.headers.get("Host", "").lower()
-        check_origin(connection.headers.get("Origin"), host=host, public_url=options.public_url)
+        check_page(connection, public_url=options.public_url)
 
 
 async def _authenticated(
@@ -71,7 +70,7 @@ async def _authenticated(
     api_key: Annotated[str | None, Depends(_header)],
 ) -> str:
     authenticator: Authenticator = request.app.state.authenticator
-    check_page(request, request.app.state.options)
+    check_anonymous(request, request.app.state.options)
     return authenticator.tenant(bearer.credentials if bearer is not None else api_key)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from fastapi.requests import HTTPConnection
+
 from service.api.problems import ProtocolCode
 from service.domain.refusals import RefusedError
 
@@ -28,6 +30,16 @@ def check_origin(origin: str | None, *, host: str, public_url: str) -> None:
     if page == urlsplit(public_url).netloc or (page == host and not _is_foreign_name(host)):
         return
     raise RefusedError(ProtocolCode.FOREIGN_ORIGIN, "this page is of another site than AFTERIMAGE_PUBLIC_URL")
+
+
+def check_page(connection: HTTPConnection, *, public_url: str) -> None:
+    """Refuse a request that a page of another site has made; see `check_origin`.
+
+    Raises:
+        RefusedError: it is one.
+    """
+    host = connection.headers.get("Host", "").lower()
+    check_origin(connection.headers.get("Origin"), host=host, public_url=public_url)
 
 
 def _is_foreign_name(host: str) -> bool:

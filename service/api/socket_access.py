@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Depends, WebSocket
 from fastapi.security.utils import get_authorization_scheme_param
 
-from service.api.authentication import Authenticator, check_page
+from service.api.authentication import Authenticator, check_anonymous
 
 _KEY_PROTOCOL = "base64url.bearer.authorization.afterimage."
 
@@ -38,7 +38,7 @@ def _decoded(encoded: str) -> str | None:
 
 async def _admitted(socket: WebSocket) -> str:
     authenticator: Authenticator = socket.app.state.authenticator
-    check_page(socket, socket.app.state.options)
+    check_anonymous(socket, socket.app.state.options)
     return authenticator.tenant(presented_key(socket))
 
 

@@ -12,7 +12,7 @@ from service.api.authentication import Tenant
 from service.api.bodies import Bodies
 from service.api.dependencies import TheBodies, TheDocuments, TheOptions, TheServices
 from service.api.mcp.callers import Caller
-from service.api.origins import check_origin
+from service.api.origins import check_page
 
 router = APIRouter()
 
@@ -29,9 +29,7 @@ async def model_context(
     tenant: Tenant,
 ) -> Response:
     """Answer one request of the protocol. There is no stream to GET, and no session to DELETE: both answer 405."""
-    check_origin(
-        request.headers.get("Origin"), host=request.headers.get("Host", "").lower(), public_url=options.public_url
-    )
+    check_page(request, public_url=options.public_url)
     return _Exchange(request, bodies, Caller(tenant=tenant, services=services, documents=documents))
 
 
