@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
@@ -130,15 +130,14 @@ class FolderBucket:
         A process may be stopped meanwhile, and go on when others have given the object its names: it changes none.
         """
         changed = make_folders(path.parent)  # before the file, so that the journal takes them along with it
-        with ExitStack() as stack:
-            partial = stack.enter_context(self._partials.written(data))
-            sidecar: Path | None = None
-            if metadata or mime_type != media_type(key, data[:HEAD_BYTES]):
-                said = Sidecar(key=key, byte_count=len(data), mime_type=mime_type, metadata=metadata)
-                sidecar = stack.enter_context(self._partials.written(said.model_dump_json().encode()))
-            stack.enter_context(self._sidecars.locked(key))
+        beside: list[bytes] = []
+        if metadata or mime_type != media_type(key, data[:HEAD_BYTES]):
+            said = Sidecar(key=key, byte_count=len(data), mime_type=mime_type, metadata=metadata)
+            beside.append(said.model_dump_json().encode())
+        with self._partials.written(data, *beside) as (partial, *sidecars), self._sidecars.locked(key):
             if _is_file(path):
                 return False
+            sidecar = sidecars[0] if sidecars else None
             return self._place_sidecar(path, key, sidecar) and _named(partial, path, changed)
 
     def _place_sidecar(self, path: Path, key: str, sidecar: Path | None) -> bool:

@@ -187,7 +187,7 @@ class TestWhatIsInTheWay:
 
 class TestTroubles:
     async def test_leftovers_are_removed_at_start(self, storage: FolderStorage, tmp_path: Path) -> None:
-        with Partials(tmp_path / OUT / ".afterimage" / "partials").written(PNG) as alive:
+        with Partials(tmp_path / OUT / ".afterimage" / "partials").written(PNG) as (alive,):
             (alive.parent / "dead").write_bytes(PNG)
             other = folder_storage(tmp_path)
             assert partials(tmp_path / OUT) == [alive]
