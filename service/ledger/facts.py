@@ -72,9 +72,9 @@ class Facts:
         """Run a statement whose change nobody waits for."""
         return await self._database.write(lambda connection: statement(connection, *args, **kwargs))
 
-    async def write(self, body: Callable[[Connection], Fact[T]]) -> T:
+    async def write(self, body: Callable[[Connection], Fact[T]], *, lasting: bool = True) -> T:
         """Run the body of a transaction, and tell of what it made true."""
-        return (await self._database.write(body, self._settled)).result
+        return (await self._database.write(body, self._settled, lasting=lasting)).result
 
     async def write_each(self, body: Callable[[Connection], Sequence[Fact[T] | None]]) -> Sequence[Fact[T] | None]:
         """Run the body of a transaction that makes several things true, and tell of each of them."""

@@ -1,4 +1,4 @@
-"""Writes that come at the same moment, made in one transaction."""
+"""Writes of one kind: each a transaction, or one transaction of all that come at the same moment."""
 
 from __future__ import annotations
 
@@ -15,6 +15,28 @@ P = TypeVar("P")
 R = TypeVar("R")
 
 _TRANSACTIONS_AT_ONCE = 2  # one of them may take long
+
+
+class Singly(Generic[P, R]):
+    """Makes a transaction of each write, for a database that groups commits by itself.
+
+    Args:
+        facts: Runs the transactions.
+        alone: The body of one.
+        lasting: As `Database.write` takes it.
+    """
+
+    def __init__(self, facts: Facts, *, alone: Callable[[Connection, P], Fact[R]], lasting: bool = True) -> None:
+        self._facts = facts
+        self._alone = alone
+        self._lasting = lasting
+
+    async def write(self, wanted: P) -> R:
+        """Make a write, and return once it is done."""
+        return await self._facts.write(lambda connection: self._alone(connection, wanted), lasting=self._lasting)
+
+    async def settle(self) -> None:
+        """Nothing to do: the database has all of it."""
 
 
 class Gathering(Generic[P, R]):

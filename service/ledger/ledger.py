@@ -18,7 +18,7 @@ from service.ledger import accepting, deliveries, events, jobs, retention, runni
 from service.ledger.database import Database
 from service.ledger.facts import Fact, Facts
 from service.ledger.feed import Feed
-from service.ledger.gathering import Gathering
+from service.ledger.gathering import Gathering, Singly
 from service.ledger.transitions import Begin, Finish
 from service.ports.engine import WorkQueue
 from service.ports.ledger import Accepted, IdempotencyKey, JobQuery
@@ -37,8 +37,15 @@ class SqlLedger:
         self._database = database
         self._feed = feed or Feed()
         self._facts = Facts(database, queue=queue, feed=self._feed)
-        self._begins = Gathering(self._facts, together=self._begin_each, alone=self._begin)
-        self._ends = Gathering(self._facts, together=self._finish_each, alone=self._finish)
+        self._begins: Singly[Begin, Job | None] | Gathering[Begin, Job | None]
+        self._ends: Singly[Finish, bool] | Gathering[Finish, bool]
+        if database.groups_commits:
+            # Nothing comes of a beginning that the next run would not do again, until a later write takes it along.
+            self._begins = Singly(self._facts, alone=self._begin, lasting=False)
+            self._ends = Singly(self._facts, alone=self._finish)
+        else:
+            self._begins = Gathering(self._facts, together=self._begin_each, alone=self._begin)
+            self._ends = Gathering(self._facts, together=self._finish_each, alone=self._finish)
 
     # accepting
 

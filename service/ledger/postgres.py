@@ -60,7 +60,18 @@ class PostgresDatabase:
         self._check_open()
         return await asyncio.wrap_future(self._threads.submit(self._run, self._read, body, time.monotonic()))
 
-    async def write(self, body: Transaction[T], settled: Callable[[T], None] | None = None) -> T:
+    @property
+    def groups_commits(self) -> bool:
+        """No: each transaction has a connection, and its commit, for itself."""
+        return False
+
+    async def write(
+        self,
+        body: Transaction[T],
+        settled: Callable[[T], None] | None = None,
+        *,
+        lasting: bool = True,  # noqa: ARG002 - the server may fail while others live who have seen the write
+    ) -> T:
         """Run a body and return once what it wrote is durable."""
         self._check_open()
         running = self._threads.submit(self._run, self._write, body, time.monotonic())

@@ -63,6 +63,11 @@ class SqliteDatabase:
         self._closed = False
 
     @property
+    def groups_commits(self) -> bool:
+        """Yes: its writer does."""
+        return True
+
+    @property
     def commits(self) -> int:
         """How many commits there were; fewer than transactions when many came at once."""
         return self._writer.commits
@@ -73,9 +78,11 @@ class SqliteDatabase:
             raise LedgerUnavailableError("the database is closed")
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, body)
 
-    async def write(self, body: Transaction[T], settled: Callable[[T], None] | None = None) -> T:
-        """Run a body and return once what it wrote is durable."""
-        return cast(T, await self._writer.write(body, settled))
+    async def write(
+        self, body: Transaction[T], settled: Callable[[T], None] | None = None, *, lasting: bool = True
+    ) -> T:
+        """Run a body and return once what it wrote is durable, if it has to be."""
+        return cast(T, await self._writer.write(body, settled, lasting=lasting))
 
     async def close(self) -> None:
         """Commit what is pending and release the file."""

@@ -26,6 +26,7 @@ _TOLD_IN_ONE_TURN = 8
 class _Write:
     body: Transaction[Any]
     settled: Callable[[Any], None] | None
+    lasting: bool
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     future: asyncio.Future[Any] = field(init=False)
 
@@ -57,11 +58,11 @@ class GroupWriter:
         self._thread.start()
         self.commits = 0
 
-    async def write(self, body: Transaction[Any], settled: Callable[[Any], None] | None) -> Any:
+    async def write(self, body: Transaction[Any], settled: Callable[[Any], None] | None, *, lasting: bool) -> Any:
         """Run a body in the next group; see `Database.write`."""
         if self._closed:
             raise LedgerUnavailableError("the database is closed")
-        write = _Write(body, settled)
+        write = _Write(body, settled, lasting)
         self._waiting.put(write)
         try:
             return await asyncio.shield(write.future)
@@ -90,10 +91,13 @@ class GroupWriter:
 
     def _commit(self, writes: Sequence[_Write]) -> list[Any]:
         try:
-            with self._engine.begin() as connection:
-                # Past SQLAlchemy, whose own savepoints cost more than many a transaction here.
+            with self._engine.connect() as connection:
                 driver = cast(sqlite3.Connection, connection.connection.driver_connection)
-                outcomes = [_outcome(connection, driver, write.body) for write in writes]
+                # NORMAL leaves the log to the next commit that is synced: https://www.sqlite.org/pragma.html#pragma_synchronous
+                driver.execute(f"PRAGMA synchronous={'FULL' if any(write.lasting for write in writes) else 'NORMAL'}")
+                with connection.begin():
+                    # Past SQLAlchemy, whose own savepoints cost more than many a transaction here.
+                    outcomes = [_outcome(connection, driver, write.body) for write in writes]
             self.commits += 1
         except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must hear of it
             return [_Failed(explained(error))] * len(writes)

@@ -123,13 +123,44 @@ async def test_a_read_sees_one_state_throughout(database: SqliteDatabase) -> Non
     assert await database.read(numbers) == [1]
 
 
+NORMAL, FULL = 1, 2
+
+
+def synchronous(connection: Connection) -> int:
+    """Which of the two the commit that is to come will be."""
+    return connection.execute(text("PRAGMA synchronous")).scalar_one()
+
+
 async def test_a_commit_is_synced_and_references_are_checked(database: SqliteDatabase) -> None:
     def pragmas(connection: Connection) -> list[object]:
-        names = ("journal_mode", "synchronous", "foreign_keys")
-        return [connection.scalar(text(f"PRAGMA {name}")) for name in names]
+        return [connection.scalar(text(f"PRAGMA {name}")) for name in ("journal_mode", "foreign_keys")]
 
-    full = 2
-    assert await database.write(pragmas) == ["wal", full, 1]
+    assert await database.write(pragmas) == ["wal", 1]
+    assert await database.write(synchronous) == FULL
+
+
+async def test_a_commit_of_nothing_that_has_to_last_waits_for_no_disk(database: SqliteDatabase) -> None:
+    assert await database.write(synchronous, lasting=False) == NORMAL
+    assert await database.write(synchronous) == FULL
+
+
+async def test_what_shares_a_commit_with_something_that_has_to_last_is_synced(database: SqliteDatabase) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def hold(connection: Connection) -> int:
+        begun.set()
+        go_on.wait()
+        return synchronous(connection)
+
+    holding = asyncio.create_task(database.write(hold, lasting=False))
+    await asyncio.to_thread(begun.wait)
+    sharing = [asyncio.create_task(database.write(synchronous, lasting=lasting)) for lasting in (False, True, False)]
+    await asyncio.sleep(0)
+    before = database.commits
+    go_on.set()
+    assert await holding == NORMAL
+    assert await asyncio.gather(*sharing) == [FULL, FULL, FULL]
+    assert database.commits - before == 2
 
 
 async def test_a_database_that_another_process_holds_is_unavailable_until_it_lets_go(
