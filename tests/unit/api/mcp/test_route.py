@@ -18,8 +18,8 @@ from pydantic import SecretStr
 
 from service.api.options import ApiOptions
 from service.ports.ledger import Accepted, LedgerUnavailableError
-from service.usecases.submissions import Submission
-from tests.pauses import watched_pauses
+from service.usecases.submissions import InlineSource, Submission
+from tests.threads import held_threads
 from tests.unit.api.conftest import Ask
 from tests.unit.api.world import World
 
@@ -235,35 +235,53 @@ async def test_a_body_of_unknown_length_holds_no_more_than_it_has(ask: Ask, held
     assert (await first).status_code == 200
 
 
-LARGEST = json.dumps({"prompt": "x", "image_base64": base64.b64encode(os.urandom(6_000_000)).decode()})
-
-
-@revisions
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        LARGEST,
-        "{" + ",".join(f'"{number}":1' for number in range(9_900)) + "}",
-        '{"prompt": "' + "\\u0041" * 1_300_000 + '"}',
-        '{"prompt":' * 600_000 + "1" + "}" * 600_000,
-    ],
-    ids=["picture", "fields", "escapes", "depth"],
-)
-async def test_no_body_holds_up_the_event_loop(
-    client: httpx.AsyncClient, revision: dict[str, str], arguments: str
-) -> None:
+def sent(client: httpx.AsyncClient, revision: dict[str, str], arguments: str) -> asyncio.Task[httpx.Response]:
+    """The call of a tool whose arguments come as they are."""
     meta = json.dumps({f"io.modelcontextprotocol/{name}": value for name, value in META.items()})
     body = (
         '{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "edit_image", '
         f'"_meta": {meta}, "arguments": {arguments}}}}}'
     ).encode()
-    assert len(body) < 2**23
     headers = {"Content-Type": "application/json", "Mcp-Method": "tools/call", "Mcp-Name": "edit_image"}
-    await ask_for(client, "tools/list", revision)  # imports the SDK, where nothing has yet
-    async with watched_pauses() as pauses:
-        answer = await client.post("/mcp", content=body, headers=ACCEPT | revision | headers)
-    assert answer.status_code in {200, 400}
-    assert pauses.longest_seconds < 0.1
+    return asyncio.create_task(client.post("/mcp", content=body, headers=ACCEPT | revision | headers))
+
+
+@revisions
+async def test_the_largest_picture_is_decoded_beside_the_event_loop(
+    client: httpx.AsyncClient, world: World, revision: dict[str, str]
+) -> None:
+    picture = os.urandom(6_000_000)
+    arguments = json.dumps({"prompt": "x", "image_base64": base64.b64encode(picture).decode()})
+    async with held_threads() as threads:
+        large = sent(client, revision, arguments)
+        await threads.wanted(large)
+        threads.spare_one()  # the first request of a process imports the SDK
+        await threads.wanted(large)
+        assert not world.submissions
+    assert (await large).status_code == 200
+    assert world.submissions[0].source == InlineSource(picture)
+
+
+@revisions
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        ("{" + ",".join(f'"{number}":1' for number in range(9_900)) + "}", 200, "too_many_mistakes"),
+        ('{"prompt": "' + "\\u0041" * 1_300_000 + '"}', 200, "string_too_long"),
+        ('{"prompt":' * 600_000 + "1" + "}" * 600_000, 400, "-32700"),
+        ("{" + '"a":1,' * 10_000 + '"b":1}', 400, "more than 10000 commas"),
+        ('{"prompt": "' + "x" * 2**23 + '"}', 413, "too large"),
+    ],
+    ids=["fields", "escapes", "depth", "values", "bytes"],
+)
+async def test_what_would_hold_up_the_event_loop_is_refused_in_few_words(
+    client: httpx.AsyncClient, revision: dict[str, str], arguments: str, status: int, says: str
+) -> None:
+    """The SDK parses on the event loop what passes this service's own limits."""
+    answer = await sent(client, revision, arguments)
+    assert answer.status_code == status
+    assert says in answer.text
+    assert len(answer.content) < 2_000
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
