@@ -81,7 +81,8 @@ class SqlWorkStore:
                 return None
             return connection.execute(_AGAIN, _its(work)).scalar_one_or_none()
 
-        return await self._database.write(body)
+        # Where it does not last the work is done once more, as it is after any crash between its end and this.
+        return await self._database.write(body, lasting=False)
 
     async def postpone(self, work: Work, due_at: datetime) -> datetime:
         """Keep work for a later moment, or an earlier one for which it was deferred anew meanwhile."""

@@ -82,6 +82,7 @@ class Outputs:
             PictureRefusedError: the bytes are no picture; nothing was stored.
             StorageError: the store refused it, or was away for ten minutes.
         """
+        digesting = asyncio.get_running_loop().run_in_executor(None, _digest, made.data)
         info = self._imaging.recognize(made.data)
         converts = not _as_wanted(info, wanted(job))
         kept = Kept(
@@ -91,7 +92,7 @@ class Outputs:
                 byte_count=len(made.data),
                 width=info.width,
                 height=info.height,
-                sha256=await asyncio.to_thread(_digest, made.data),
+                sha256=await digesting,
                 source=made.source,
                 provider=made.provider,
                 model=made.model,
