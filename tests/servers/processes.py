@@ -18,16 +18,23 @@ from typing import Self
 
 import httpx
 
+from tests.patience import PATIENCE_SECONDS
+
 _POLL_SECONDS = 0.03
 _PORTS = range(12_000, 30_000)  # below the range from which Linux takes the ports of outgoing connections
 
 
 def free_port() -> int:
-    """A loopback port nobody listens on, and that no outgoing connection can take while a server restarts on it."""
+    """A loopback port nobody listens on, and that no outgoing connection can take while a server restarts on it.
+
+    Until this process ends, no other one is given it: it stays bound in a way that lets a server listen on it.
+    """
     while True:
         port = random.choice(_PORTS)  # noqa: S311 - no secret
         with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
+            probe.bind(("127.0.0.1", port))  # fails where anybody is bound
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do, which may bind to it now
+            probe.detach()  # from here on nobody closes it
             return port
 
 
@@ -81,7 +88,7 @@ class ChildProcess:
         """All that it printed so far, over all its starts."""
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
-    async def first_line(self, *, timeout_seconds: float = 30) -> str:
+    async def first_line(self, *, timeout_seconds: float = PATIENCE_SECONDS) -> str:
         """Wait for the first line that it prints, such as the URL of a server."""
         deadline = time.monotonic() + timeout_seconds
         while "\n" not in self.log:
@@ -90,7 +97,7 @@ class ChildProcess:
             await asyncio.sleep(_POLL_SECONDS)
         return self.log.partition("\n")[0]
 
-    async def exited(self, *, timeout_seconds: float = 30) -> int:
+    async def exited(self, *, timeout_seconds: float = PATIENCE_SECONDS) -> int:
         """Wait for the end of the process; its exit code, negative for a signal."""
         assert self._process is not None
         deadline = time.monotonic() + timeout_seconds
@@ -100,7 +107,7 @@ class ChildProcess:
             await asyncio.sleep(_POLL_SECONDS)
         return code
 
-    async def stop(self, *, timeout_seconds: float = 30) -> int:
+    async def stop(self, *, timeout_seconds: float = PATIENCE_SECONDS) -> int:
         """SIGTERM, and wait; the exit code."""
         os.kill(self.pid, signal.SIGTERM)
         return await self.exited(timeout_seconds=timeout_seconds)
@@ -152,12 +159,12 @@ class WebProcess(ChildProcess):
         self._port = port
         self._ready_path = ready_path
 
-    async def start(self, *, timeout_seconds: float = 30) -> None:
+    async def start(self, *, timeout_seconds: float = PATIENCE_SECONDS) -> None:
         """Spawn it and wait until it is ready."""
         self.spawn()
         await self.ready(timeout_seconds=timeout_seconds)
 
-    async def ready(self, *, timeout_seconds: float = 30) -> None:
+    async def ready(self, *, timeout_seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until the ready path answers 200."""
         deadline = time.monotonic() + timeout_seconds
         async with self.client() as client:
@@ -176,7 +183,7 @@ class WebProcess(ChildProcess):
             headers=headers,
             trust_env=False,
             verify=False,  # noqa: S501 - nothing is to be verified
-            timeout=30,
+            timeout=PATIENCE_SECONDS,
         )
 
     async def __aenter__(self) -> Self:

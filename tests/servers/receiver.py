@@ -22,6 +22,8 @@ from typing import Any, Self, TextIO
 
 import uvicorn
 
+from tests.patience import PATIENCE_SECONDS
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -117,7 +119,7 @@ class Receiver:
     ) -> None:
         await self.stop()
 
-    async def visited(self, count: int, *, timeout_seconds: float = 30.0) -> list[Visit]:
+    async def visited(self, count: int, *, timeout_seconds: float = PATIENCE_SECONDS) -> list[Visit]:
         """Wait for so many visits in all."""
         async with asyncio.timeout(timeout_seconds):
             while self.count < count:
