@@ -13,7 +13,8 @@ class Reply:
 
     Attributes:
         does: ``answer``; or ``cut`` (resets when it has the request), ``cut_midway`` (in the answer), ``end_midway``
-            (ends the body early without a length), ``hang`` (never answers), ``drip`` (a byte at a time, for ever).
+            (ends the body early without a length), ``hang`` (answers once it is released), ``drip`` (a byte at a time,
+            for ever).
         error: The error object of the answer; None answers with a picture.
         body: Answers this in place of a picture, as it is.
         ready_made_bytes: A picture of about this size, made once, whatever was asked: costs next to nothing.

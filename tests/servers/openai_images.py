@@ -73,6 +73,7 @@ class ImagesServer:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=lambda: asyncio.run(self.serve()), daemon=True)
         self._stopping = asyncio.Event()
+        self._released = asyncio.Event()
         self._connections: set[asyncio.Task[None]] = set()
         self.calls: list[Call] = []
         self.in_flight = 0
@@ -83,6 +84,12 @@ class ImagesServer:
         self._script.extend(map(reply_of, replies))
         if always is not None:
             self._always = reply_of(always)
+
+    def release(self) -> None:
+        """Answer all calls that hang now with pictures."""
+        assert self._loop is not None
+        released, self._released = self._released, asyncio.Event()
+        self._loop.call_soon_threadsafe(released.set)
 
     def forget(self) -> None:
         """Forget the calls."""
@@ -180,6 +187,7 @@ class ImagesServer:
         self, reply: Reply, headers: Mapping[str, str], body: bytes, writer: asyncio.StreamWriter
     ) -> None:
         parts = parse_form(headers.get("content-type", ""), body)
+        released = self._released  # before anybody can see that there is a call to release
         self.calls.append(
             Call(
                 at=time.time(),
@@ -196,11 +204,11 @@ class ImagesServer:
             _send_reply(writer, reply, self._id())
             return
         if reply.does == "hang":
-            await asyncio.Event().wait()
+            await released.wait()
         if reply.does == "cut":
             _reset(writer)
         answer = await asyncio.to_thread(_answer, check_form(parts))
-        if reply.does != "answer":
+        if reply.does not in {"answer", "hang"}:
             await _misbehave(reply.does, writer, answer)
         _send_encoded(writer, reply.status, answer, self._id(), reply.headers)
 
