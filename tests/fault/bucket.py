@@ -14,6 +14,7 @@ from standardwebhooks.webhooks import Webhook
 
 from tests.fault.bucket_verdict import BucketEvidence
 from tests.fault.peers import new_secret
+from tests.patience import PATIENCE_SECONDS, until
 from tests.pictures.bucket import Entry
 from tests.servers.fleet import Service
 from tests.servers.images_replies import Reply
@@ -26,6 +27,7 @@ from tests.servers.service import RunningService
 _IN, _OUT = "pictures-in", "pictures-out"
 _PROVIDER_SECONDS = 0.05
 _LONGEST_SECONDS = 1800.0
+_LATER_REQUESTS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,8 +123,13 @@ class BucketRun:
     async def _kill(self, service: Service) -> None:
         await asyncio.sleep(self._random.uniform(0, 0.2))
         await service.kill9()
-        await asyncio.sleep(0.2)  # what the dead process had sent is still read by its peers
-        while self._images.in_flight:
-            await asyncio.sleep(0.01)
+        await self._has_read_all(self._images)
+        await until(lambda: self._images.in_flight == 0)
         stored = sum("_modified." in key for key in self._store.held(_OUT))
         self._out_at_kills.append(len(self._images.calls) - sum(self._out_at_kills) - stored)
+
+    async def _has_read_all(self, images: ImagesServer) -> None:
+        """Until what a dead process had sent is read: who comes later has been answered, more than once."""
+        async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_SECONDS) as client:
+            for _ in range(_LATER_REQUESTS):
+                await client.get(f"{images.url}/models")

@@ -15,6 +15,7 @@ from typing import Any
 
 from tests.fault.peers import Surroundings
 from tests.fault.verdict import Evidence
+from tests.patience import PATIENCE_SECONDS, until
 from tests.servers.fleet import Fleet
 from tests.servers.plain_http import Connection
 from tests.servers.processes import WebProcess
@@ -25,7 +26,7 @@ AT_A_TIME = 4
 SILENT_SECONDS = 30.0
 """After so long a silence a worker's work is taken over."""
 
-_LONGEST_SECONDS = 300.0
+_LONGEST_SECONDS = 600.0  # for all jobs of a run
 
 
 def variables_of(around: Surroundings) -> dict[str, str]:
@@ -46,19 +47,10 @@ async def post(apis: Sequence[WebProcess], around: Surroundings, count: int) -> 
     return jobs
 
 
-async def until(condition: Callable[[], bool], *, timeout_seconds: float) -> float:
-    """Wait for something that other processes do; how long it took."""
-    started = time.monotonic()
-    async with asyncio.timeout(timeout_seconds):
-        while not condition():
-            await asyncio.sleep(0.05)
-    return time.monotonic() - started
-
-
 async def evidence_of(api: WebProcess, around: Surroundings, jobs: Mapping[str, str]) -> Evidence:
     """What was seen once every callback is known to be delivered."""
     documents: dict[str, Any] = {}
-    async with api.client() as client, asyncio.timeout(60):
+    async with api.client() as client, asyncio.timeout(PATIENCE_SECONDS):
         for job_id in jobs.values():
             while True:
                 job = documents[job_id] = (await client.get(f"/api/v1/jobs/{job_id}")).json()
@@ -120,10 +112,20 @@ class FleetRun:
         url: The database that they share, which exists.
         apis: How many processes accept.
         workers: How many work; at least three, so that one is left.
+        provider_seconds: The shortest and the longest time that the provider takes to answer. The longer, the surer it
+            is that calls are out when a worker comes to harm.
     """
 
-    def __init__(self, folder: Path, url: str, *, apis: int, workers: int) -> None:
-        self._around = Surroundings(provider_seconds=(0.3, 0.7))
+    def __init__(
+        self,
+        folder: Path,
+        url: str,
+        *,
+        apis: int,
+        workers: int,
+        provider_seconds: tuple[float, float] = (0.3, 0.7),
+    ) -> None:
+        self._around = Surroundings(provider_seconds=provider_seconds)
         self._folder = folder
         self._url = url
         self._apis = apis
@@ -150,7 +152,7 @@ class FleetRun:
             left_seconds = SILENT_SECONDS * 1.3 - (datetime.now(UTC) - stopped_at).total_seconds()
             await asyncio.sleep(max(0.0, left_seconds))
             sleeper.signal_family(signal.SIGCONT)
-            await sleeper.stop(timeout_seconds=60)  # what it still had in work ends by itself
+            await sleeper.stop()  # what it still had in work ends by itself
             evidence = await evidence_of(apis[-1], self._around, jobs)
         again = [jobs[tag] for tag in sorted(asked_again(self._around))]
         begun_anew = [evidence.documents[job_id]["attempts"][-1]["started_at"] for job_id in again]

@@ -18,6 +18,7 @@ import httpx
 
 from tests.fault.peers import Surroundings
 from tests.fault.verdict import Evidence
+from tests.patience import PATIENCE_SECONDS
 from tests.servers.fleet import Fleet, Service
 from tests.servers.plain_http import Connection
 from tests.servers.service import RunningService
@@ -26,7 +27,7 @@ _CLIENTS = 4
 _OUTSTANDING = 12  # accepted and not yet called back: enough that every moment of a job is met
 _MISSED = 40  # more of them, which wait until it is noticed that who had them in work is dead
 _RETRY_SCHEDULE = ",".join(["1"] * 20)
-_SETTLE_SECONDS = 90.0
+_READING_TURNS = 50  # of the loop: more than a request takes from a connection that waits to the end of its body
 _OUTPUT = re.compile(r"(job_[0-9a-f]{32})/[^/]*_modified\.[a-z]+$")
 
 # What is waited for before a kill, and up to how many seconds after it the kill comes.
@@ -157,11 +158,12 @@ class KillRun:
         if name != "while starting":
             await service.ready()
         if moment is not None:
-            await asyncio.wait_for(self._moments.next(moment), 30)
+            await asyncio.wait_for(self._moments.next(moment), PATIENCE_SECONDS)
         await asyncio.sleep(self._random.uniform(0, within_seconds))
         await service.kill9()
         self._kills[name] += 1
-        await asyncio.sleep(0.02)  # what the dead process had sent is still read by its peers
+        for _ in range(_READING_TURNS):  # what the dead process had sent is still read by its peers
+            await asyncio.sleep(0)
         calls = Counter({tag: len(calls) for tag, calls in self._provider.calls.items()})
         for job_id in _stored_outputs(service.data_dir):
             self._calls_when_stored.setdefault(job_id, calls)
@@ -169,7 +171,7 @@ class KillRun:
 
     async def _settle(self) -> None:
         with suppress(TimeoutError):
-            async with asyncio.timeout(_SETTLE_SECONDS):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 while set(self._jobs.values()) - self._receiver.callbacks.keys():
                     await self._moments.next("delivered")
         await asyncio.sleep(1.5)  # longer than the retry schedule: a repeated callback would show by now

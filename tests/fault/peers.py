@@ -10,9 +10,7 @@ import json
 import random
 import re
 import secrets
-from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import defaultdict, deque
 from dataclasses import dataclass
 from functools import cache
 from types import TracebackType
@@ -81,36 +79,34 @@ class Callback:
 
 
 class RecordingReceiver:
-    """Verifies callbacks and remembers them by job id. Answers 200 after a random delay, or as `refusing` says."""
+    """Verifies callbacks and remembers them by job id. Answers 200 after a random delay, or as `refuse` says."""
 
     def __init__(self, moments: Moments, secret: str, *, delay_seconds: tuple[float, float] = (0, 0)) -> None:
         self._moments = moments
         self._verifier = Webhook(secret)
         self._delay_seconds = delay_seconds
-        self._status = 200
+        self._refusals: deque[int] = deque()
         self.callbacks: dict[str, list[Callback]] = defaultdict(list)
 
-    @contextmanager
-    def refusing(self, status: int) -> Iterator[None]:
-        """Answer this status for a while."""
-        self._status = status
-        yield
-        self._status = 200
+    def refuse(self, *statuses: int) -> None:
+        """Answer the next messages so."""
+        self._refusals.extend(statuses)
 
     async def handle(self, request: Request) -> Answer:
         self._verifier.verify(request.body, dict(request.headers))
         self._moments.happened("delivering")
+        status = self._refusals.popleft() if self._refusals else 200
         await asyncio.sleep(random.uniform(*self._delay_seconds))  # noqa: S311 - no secret
         self.callbacks[json.loads(request.body)["job_id"]].append(
             Callback(
                 message_id=request.headers["webhook-id"],
                 timestamp=int(request.headers["webhook-timestamp"]),
                 digest=hashlib.sha256(request.body).hexdigest(),
-                answered=self._status,
+                answered=status,
             )
         )
         self._moments.happened("delivered")
-        return Answer(self._status)
+        return Answer(status)
 
 
 class Surroundings:

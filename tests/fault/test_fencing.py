@@ -18,8 +18,8 @@ import psycopg
 import pytest
 from PIL import Image
 
-from tests.fault.fleet import until
 from tests.integration.scene import Scene, encoded, fleet_scene, opened, picture
+from tests.patience import PATIENCE_SECONDS, until
 from tests.servers.door import Door
 from tests.servers.openai_images import Reply
 from tests.servers.receiver import Reply as Receipt
@@ -27,7 +27,6 @@ from tests.servers.s3 import S3Server
 from tests.servers.s3_targets import variables_of
 
 _STOPPED_SECONDS = 6.0  # more than a worker takes it for granted that it still has what it had
-_PATIENCE_SECONDS = 60.0
 
 
 @asynccontextmanager
@@ -48,8 +47,8 @@ async def taken_over(it: Scene, url: str) -> AsyncIterator[None]:
 async def knows_it(it: Scene) -> None:
     """Until the worker that was stopped has found out that it lost its work, and has ended what it had begun."""
     sleeper = it.workers[0]
-    await until(lambda: "taken the" in sleeper.log, timeout_seconds=_PATIENCE_SECONDS)
-    await sleeper.stop(timeout_seconds=_PATIENCE_SECONDS)
+    await until(lambda: "taken the" in sleeper.log)
+    await sleeper.stop()
 
 
 async def test_a_call_that_was_not_sent_whole_when_its_worker_was_stopped_is_not_made_any_more(
@@ -60,12 +59,12 @@ async def test_a_call_that_was_not_sent_whole_when_its_worker_was_stopped_is_not
         async with fleet_scene(tmp_path, empty_postgres_url, workers=1, **model) as it:
             door.server_url = it.images.url
             job_id = await it.tool(image_base64=encoded(_large_picture()))
-            async with asyncio.timeout(_PATIENCE_SECONDS):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 await door.came.wait()
             async with taken_over(it, empty_postgres_url):
                 said = await it.callback(job_id)
             door.open()
-            async with asyncio.timeout(_PATIENCE_SECONDS):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 await door.left.wait()
             await knows_it(it)
             job = await it.job(job_id)
@@ -85,11 +84,11 @@ async def test_a_fallback_that_was_on_its_way_to_the_store_does_not_go_before_a_
     with S3Server(buckets=("pictures-in", "pictures-out")) as store:
         async with fleet_scene(tmp_path, empty_postgres_url, workers=1, **variables_of(store)) as it:
             store.holding = re.compile(r"^PUT .*_modified\.png")
-            it.images.script("cut", Reply(delay_seconds=2))
+            it.images.script("cut", Reply(delay_seconds=10))
             job_id = await it.tool(image_base64=encoded(picture()), filename="cat.png")
-            await until(lambda: bool(store.waiting), timeout_seconds=_PATIENCE_SECONDS)
+            await until(lambda: bool(store.waiting))
             async with taken_over(it, empty_postgres_url):
-                await until(lambda: len(it.images.calls) == 2, timeout_seconds=_PATIENCE_SECONDS)
+                await until(lambda: len(it.images.calls) == 2)
                 store.holding = None  # the fallback is stored, and then the paid picture comes
                 said = await it.callback(job_id)
             await knows_it(it)
@@ -111,11 +110,11 @@ async def test_a_callback_that_was_out_when_its_worker_was_stopped_comes_again_u
     tmp_path: Path, empty_postgres_url: str
 ) -> None:
     async with fleet_scene(tmp_path, empty_postgres_url, workers=1) as it:
-        it.receiver.script.append(Receipt(delay_seconds=1))
+        it.receiver.script.append(Receipt(delay_seconds=5))
         job_id = await it.tool(image_base64=encoded(picture()))
-        await until(lambda: bool(it.visits(job_id)), timeout_seconds=_PATIENCE_SECONDS)
+        await until(lambda: bool(it.visits(job_id)))
         async with taken_over(it, empty_postgres_url):
-            await until(lambda: len(it.visits(job_id)) == 2, timeout_seconds=_PATIENCE_SECONDS)
+            await until(lambda: len(it.visits(job_id)) == 2)
         await knows_it(it)
         job = await it.job(job_id)
 
@@ -130,13 +129,17 @@ async def test_a_picture_that_is_stored_while_its_job_waits_for_a_turn_elsewhere
     tmp_path: Path, empty_postgres_url: str
 ) -> None:
     async with fleet_scene(tmp_path, empty_postgres_url, workers=2, AFTERIMAGE_PROVIDER_CONCURRENCY="1") as it:
-        it.images.script(Reply(delay_seconds=15))
+        it.images.script("hang")
         job_id = await it.tool(image_base64=encoded(picture()))
-        await until(lambda: len(it.images.calls) == 1, timeout_seconds=_PATIENCE_SECONDS)
+        await until(lambda: len(it.images.calls) == 1)
         async with await psycopg.AsyncConnection.connect(empty_postgres_url, autocommit=True) as operator:
             await operator.execute(
                 "DELETE FROM procrastinate_workers WHERE id IN (SELECT worker_id FROM procrastinate_jobs)"
             )
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while (await it.job(job_id))["attempts"][0]["code"] != "interrupted":
+                await asyncio.sleep(0.05)
+        it.images.release()
         said = await it.callback(job_id)
         job = await it.job(job_id)
 

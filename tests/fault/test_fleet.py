@@ -21,23 +21,20 @@ from tests.fault.fleet import (
     calls_of,
     evidence_of,
     post,
-    until,
     variables_of,
 )
 from tests.fault.peers import Surroundings
 from tests.fault.verdict import Evidence
 from tests.integration.scene import fleet_scene, picture
+from tests.patience import until
 from tests.servers.fleet import Fleet
 from tests.servers.openai_images import Reply
 from tests.servers.plain_http import Connection
 from tests.servers.postgres import PostgresServer
 from tests.servers.processes import WebProcess
 
-pytestmark = pytest.mark.timeout(240)
-
 _JOBS = 30
 _RUN_JOBS = 90
-_TAKEN_OVER_SECONDS = 60
 _AWAY_SECONDS = 10
 
 
@@ -95,12 +92,13 @@ def _truth(evidence: Evidence) -> dict[str, Any]:
 async def test_what_a_killed_and_a_stopped_worker_had_in_work_is_taken_over(
     tmp_path: Path, empty_postgres_url: str
 ) -> None:
-    outcome = await FleetRun(tmp_path, empty_postgres_url, apis=2, workers=3).run(_RUN_JOBS)
+    run = FleetRun(tmp_path, empty_postgres_url, apis=2, workers=3, provider_seconds=(1, 2))
+    outcome = await run.run(_RUN_JOBS)
 
     assert outcome.violations() == []
     assert outcome.evidence.endings() == {"succeeded by openai": _RUN_JOBS}
     assert 0 < len(outcome.asked_again) <= 2 * AT_A_TIME
-    assert SILENT_SECONDS / 2 < outcome.taken_over_seconds < _TAKEN_OVER_SECONDS
+    assert outcome.taken_over_seconds > SILENT_SECONDS / 2
 
 
 @pytest.mark.patient
@@ -109,15 +107,15 @@ async def test_a_worker_that_wakes_up_after_its_work_was_taken_over_changes_noth
 ) -> None:
     async with fleet.front() as api, fleet.worker() as sleeper:
         jobs = await post([api], around, 8)
-        await until(lambda: calls_of(around) > 0, timeout_seconds=30)
+        await until(lambda: calls_of(around) > 0)
         sleeper.signal_family(signal.SIGSTOP)
         async with fleet.worker():
-            await until(all_called_back(around, jobs), timeout_seconds=_TAKEN_OVER_SECONDS + 15)
+            await until(all_called_back(around, jobs))
             calls = calls_of(around)
             before = await evidence_of(api, around, jobs)
             sleeper.signal_family(signal.SIGCONT)
-            await until(lambda: "has taken the job" in sleeper.log, timeout_seconds=30)
-            await sleeper.stop(timeout_seconds=60)  # what it still had in work ends by itself
+            await until(lambda: "has taken the job" in sleeper.log)
+            await sleeper.stop()  # what it still had in work ends by itself
             after = await evidence_of(api, around, jobs)
 
     assert after.violations() == []
@@ -131,9 +129,9 @@ async def test_a_worker_that_is_told_to_stop_leaves_the_rest_to_the_others(fleet
     async with fleet.front() as api:
         jobs = await post([api], around, _JOBS)
         async with fleet.worker() as leaving, fleet.worker():
-            await until(lambda: calls_of(around) > 2 * AT_A_TIME, timeout_seconds=60)
-            await leaving.stop(timeout_seconds=60)
-            await until(all_called_back(around, jobs), timeout_seconds=60)
+            await until(lambda: calls_of(around) > 2 * AT_A_TIME)
+            await leaving.stop()
+            await until(all_called_back(around, jobs))
             evidence = await evidence_of(api, around, jobs)
 
     assert evidence.violations() == []
@@ -147,17 +145,18 @@ async def test_a_database_that_was_away_under_load_costs_no_job_and_no_call(
     async with fleet.front() as api, fleet.worker(), fleet.worker():
         load = _Load(api, around)
         posting = asyncio.create_task(load.post())
-        await until(lambda: calls_of(around) > 2 * AT_A_TIME, timeout_seconds=60)
+        await until(lambda: calls_of(around) > 2 * AT_A_TIME)
         await asyncio.to_thread(end, postgres)
         accepted = len(load.jobs)
         try:
             await asyncio.sleep(_AWAY_SECONDS)
+            await until(lambda: bool(load.refusals))
         finally:
             await asyncio.to_thread(postgres.start)
-        await until(lambda: len(load.jobs) > accepted + AT_A_TIME, timeout_seconds=60)
+        await until(lambda: len(load.jobs) > accepted + AT_A_TIME)
         load.enough = True
         await posting
-        await until(all_called_back(around, load.jobs), timeout_seconds=90)
+        await until(all_called_back(around, load.jobs))
         evidence = await evidence_of(api, around, load.jobs)
 
     assert evidence.violations() == []
@@ -179,15 +178,15 @@ async def test_a_worker_that_wakes_up_takes_no_pictures_from_who_took_over_its_b
             (folder / f"{number:03d}.png").write_bytes(picture(20 + number, 10))
         it.images.script(always=Reply(delay_seconds=0.5))
         job_id = await it.tool("/batch-process-images", prefix="in/", concurrency=concurrency)
-        await until(lambda: len(it.images.calls) > concurrency, timeout_seconds=30)
+        await until(lambda: len(it.images.calls) > concurrency)
         sleeper = it.workers[0]
         sleeper.signal_family(signal.SIGSTOP)
         asleep = len(it.images.calls)
         assert it.fleet is not None
         async with it.fleet.worker():
-            await until(lambda: len(it.images.calls) > asleep + concurrency, timeout_seconds=_TAKEN_OVER_SECONDS)
+            await until(lambda: len(it.images.calls) > asleep + concurrency)
             sleeper.signal_family(signal.SIGCONT)
-            await until(lambda: bool(it.visits(job_id)), timeout_seconds=90)
+            await until(lambda: bool(it.visits(job_id)))
             said = await it.callback(job_id)
             await sleeper.stop()
 

@@ -10,7 +10,6 @@ from tests.fault.killing import KillRun
 from tests.integration.scene import Engine
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize(("engine", "kills"), [(Engine.EMBEDDED, 8), (Engine.POSTGRES, 6)])
 async def test_a_stream_of_jobs_survives_being_killed_at_random_moments(
     tmp_path: Path, request: pytest.FixtureRequest, engine: Engine, kills: int

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from itertools import pairwise
@@ -16,11 +15,10 @@ import pytest
 
 from tests.conftest import MakeService
 from tests.fault.peers import Surroundings
+from tests.patience import PATIENCE_SECONDS
 from tests.servers.fleet import Service
 from tests.servers.plain_http import Connection
 from tests.servers.service import RunningService
-
-pytestmark = pytest.mark.timeout(240)
 
 Job = Mapping[str, Any]
 
@@ -48,7 +46,7 @@ async def _post(service: Service, request: bytes) -> str:
 
 
 async def _until(service: Service, job_id: str, condition: Callable[[Job], bool]) -> Job:
-    async with service.client() as client, asyncio.timeout(90):
+    async with service.client() as client, asyncio.timeout(PATIENCE_SECONDS):
         while True:
             job: Job = (await client.get(f"/api/v1/jobs/{job_id}")).json()
             if condition(job):
@@ -61,7 +59,7 @@ async def _finished(service: Service, job_id: str) -> Job:
 
 
 def _tried(times: int) -> Callable[[Job], bool]:
-    return lambda job: job["callback"]["attempts"] == times
+    return lambda job: job["callback"]["attempts"] >= times
 
 
 async def test_a_job_killed_right_after_its_202_is_done_by_the_next_process(
@@ -95,15 +93,14 @@ async def test_a_receiver_down_for_three_attempts_is_asked_by_the_schedule_throu
 ) -> None:
     _, request = around.job()
 
-    with around.receiver.refusing(503):
-        job_id = await _post(service, request)
-        await _until(service, job_id, _tried(1))
-        await service.kill9()
-        await service.start()
-        await _until(service, job_id, _tried(2))
-        await service.stop()
-        await service.start()
-        await _until(service, job_id, _tried(3))
+    around.receiver.refuse(503, 503, 503)
+    job_id = await _post(service, request)
+    await _until(service, job_id, _tried(1))
+    await service.kill9()
+    await service.start()
+    await _until(service, job_id, _tried(2))
+    await service.stop()
+    await service.start()
     await _finished(service, job_id)
 
     callbacks = around.receiver.callbacks[job_id]
@@ -138,7 +135,7 @@ async def test_sigterm_lets_a_running_job_finish(tmp_path: Path, make_service: M
             tag, request = around.job()
             job_id = await _post(service, request)
             if not around.provider.calls[tag]:
-                await asyncio.wait_for(around.moments.next("called"), 10)
+                await asyncio.wait_for(around.moments.next("called"), PATIENCE_SECONDS)
 
             assert await service.stop() in {0, -signal.SIGTERM}
             await service.start()
@@ -155,9 +152,8 @@ async def test_a_killed_process_leaves_none_of_its_children_behind(service: Serv
 
     await service.kill9()
 
-    deadline = time.monotonic() + 15
     with suppress(ProcessLookupError):
-        while time.monotonic() < deadline:
-            service.signal_family(0)
-            await asyncio.sleep(0.05)
-        pytest.fail("its children still run")
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while True:
+                service.signal_family(0)
+                await asyncio.sleep(0.05)
