@@ -11,18 +11,23 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.integration.scene import Scene
+from tests.patience import PATIENCE_SECONDS
 
 
 def opened(at: Scene, job_id: str, **more: Any) -> connect:
     url = at.service.url.replace("http", "ws", 1)
-    return connect(f"{url}/api/v1/ws/progress/{job_id}", proxy=None, **more)
+    return connected(f"{url}/api/v1/ws/progress/{job_id}", **more)
+
+
+def connected(url: str, **more: Any) -> connect:
+    return connect(url, proxy=None, open_timeout=PATIENCE_SECONDS, **more)
 
 
 async def messages(socket: ClientConnection) -> list[dict[str, Any]]:
     """All messages up to the close of the connection."""
     found = []
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
                 found.append(json.loads(await socket.recv()))
     except ConnectionClosed:

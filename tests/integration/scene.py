@@ -16,13 +16,13 @@ import httpx
 from PIL import Image
 from standardwebhooks.webhooks import Webhook
 
+from tests.patience import PATIENCE_SECONDS
 from tests.servers.fleet import Fleet, FleetProcess, Service
 from tests.servers.openai_images import ImagesServer
 from tests.servers.receiver import Receiver, Visit
 from tests.servers.service import RunningService
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
-_FINISH_SECONDS = 90  # also where what a killed worker had is first to be missed
 
 
 @dataclass(slots=True)
@@ -88,16 +88,16 @@ class Scene:
 
     async def ended(self, job_id: str) -> dict[str, Any]:
         """A job once it has ended."""
-        async with asyncio.timeout(_FINISH_SECONDS):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while not (job := await self.job(job_id))["finished"]:
                 await asyncio.sleep(0.05)
         return job
 
     async def callback(self, job_id: str) -> dict[str, Any]:
         """The verified payload of a job's callback, once it has come."""
-        async with asyncio.timeout(_FINISH_SECONDS):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while not (visits := self.visits(job_id)):
-                await self.receiver.visited(self.receiver.count + 1, timeout_seconds=_FINISH_SECONDS)
+                await self.receiver.visited(self.receiver.count + 1)
         payload: dict[str, Any] = Webhook(SECRET).verify(visits[-1].body, dict(visits[-1].headers))
         return payload
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import re
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +16,23 @@ import pytest
 import pytest_asyncio
 
 from tests.integration.scene import OpenScene, Scene, picture
+from tests.patience import PATIENCE_SECONDS, until
 from tests.servers.images_replies import REPLIES, Reply
+from tests.servers.openai_images import Call
 from tests.servers.s3 import S3Server
 from tests.servers.s3_targets import variables_of
 
 TOOL = "/batch-process-images"
 OTHERS = "of other tests/"
+OPEN_SECONDS = 2
+IN_WORK = re.compile(r'afterimage_work_in_flight\{kind="shard"\} (\S+)')
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def one_scene(tmp_path_factory: pytest.TempPathFactory, open_scene: OpenScene) -> AsyncIterator[Scene]:
-    async with open_scene(tmp_path_factory.mktemp("scene"), AFTERIMAGE_CIRCUIT_OPEN_SECONDS="2") as it:
+    async with open_scene(tmp_path_factory.mktemp("scene"), AFTERIMAGE_CIRCUIT_OPEN_SECONDS=f"{OPEN_SECONDS}") as it:
         yield it
 
 
@@ -61,14 +66,35 @@ async def report(at: Scene, job_id: str) -> dict[str, list[list[str]]]:
     return rows
 
 
-async def until(at: Scene, job_id: str, **progress: int) -> dict[str, Any]:
+async def progressed(at: Scene, job_id: str, **progress: int) -> dict[str, Any]:
     """The job, once so many of its pictures are done."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             job = await at.job(job_id)
             if all(job["progress"][name] >= count for name, count in progress.items()):
                 return job
             await asyncio.sleep(0.05)
+
+
+async def idle(at: Scene) -> None:
+    """Nothing of any batch is in work."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while set(IN_WORK.findall(await at.metrics())) != {"0.0"}:
+            await asyncio.sleep(0.05)
+
+
+async def circuit_due(at: Scene) -> None:
+    """The model may be asked again, by whoever comes next."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while (await at.client.get("/api/v1/providers")).json()["data"][0]["state"]["circuit"] == "open":
+            await asyncio.sleep(0.05)
+
+
+def probed(refused: Sequence[Call], *, concurrency: int) -> bool:
+    """Whether after those that were out at the first refusal there was no more than one call each time in a while."""
+    return all(
+        later.at - earlier.at >= OPEN_SECONDS for earlier, later in zip(refused, refused[concurrency:], strict=False)
+    )
 
 
 def counts(callback: dict[str, Any]) -> tuple[int, ...]:
@@ -172,12 +198,12 @@ async def test_a_limit_reached_on_the_way_falls_back_and_can_be_redone(at: Scene
     said = await at.callback(job_id)
     assert (said["status"], counts(said)) == ("completed_with_errors", (30, 30, 10, 0, 20, 0))
     assert len(said["errors"]) == 20
-    assert len(at.images.calls) <= 10 + 4 + 2  # those that were out at the first refusal, and probes
+    assert probed(at.images.calls[10:], concurrency=4)
     fallbacks = (await report(at, job_id))["fallback"]
     assert {(row[4], row[8], row[9]) for row in fallbacks} == {("billing_exhausted", "fallback", "local")}
     fell_back = {row[1] for row in fallbacks}
     at.images.script(always=REPLIES["picture"])
-    await asyncio.sleep(2)
+    await circuit_due(at)
     redone = await at.tool(TOOL, redo_fallbacks_of=job_id, concurrency=4)
     assert counts(await at.callback(redone)) == (20, 20, 20, 0, 0, 0)
     assert {row[1] for row in (await report(at, redone))["succeeded"]} == fell_back
@@ -186,20 +212,20 @@ async def test_a_limit_reached_on_the_way_falls_back_and_can_be_redone(at: Scene
 async def test_without_fallbacks_a_limit_fails_the_rest_and_the_report_names_each(
     tmp_path: Path, open_scene: OpenScene
 ) -> None:
-    async with open_scene(tmp_path, AFTERIMAGE_FALLBACK="off", AFTERIMAGE_CIRCUIT_OPEN_SECONDS="2") as at:
+    async with open_scene(tmp_path, AFTERIMAGE_FALLBACK="off", AFTERIMAGE_CIRCUIT_OPEN_SECONDS=f"{OPEN_SECONDS}") as at:
         fill(at, "in", 40)
         at.images.script(*[REPLIES["picture"]] * 10, always=REPLIES["billing_hard_limit"])
         job_id = await at.tool(TOOL, prefix="in/", concurrency=4)
         said = await at.callback(job_id)
         assert (said["status"], counts(said)) == ("completed_with_errors", (40, 10, 10, 30, 0, 0))
         assert len(said["errors"]) == 20
-        assert len(at.images.calls) <= 10 + 4 + 2  # those that were out at the first refusal, and probes
+        assert probed(at.images.calls[10:], concurrency=4)
         failed = (await report(at, job_id))["failed"]
         assert [row[4] for row in failed] == ["billing_exhausted"] * 30
         assert all(row[6] for row in failed)
         assert {line.partition(": ")[0] for line in said["errors"]} <= {row[1] for row in failed}
         at.images.script(always=REPLIES["picture"])
-        await asyncio.sleep(2)
+        await circuit_due(at)
         retried = (await at.client.post(f"/api/v1/jobs/{job_id}/retry")).json()["id"]
         assert counts(await at.callback(retried)) == (30, 30, 30, 0, 0, 0)
         assert {row[1] for row in (await report(at, retried))["succeeded"]} == {row[1] for row in failed}
@@ -220,37 +246,40 @@ async def test_paying_stops_at_the_limit(at: Scene) -> None:
 
 async def test_a_batch_is_paused_resumed_and_canceled(at: Scene) -> None:
     fill(at, f"{OTHERS}steered", 40)
-    at.images.script(always=Reply(delay_seconds=0.3))
+    at.images.script(*[Reply()] * 6, always="hang")
     job_id = await at.tool(TOOL, prefix=f"{OTHERS}steered/", concurrency=4)
-    await until(at, job_id, succeeded=4)
+    await progressed(at, job_id, succeeded=6)
+    await until(lambda: len(at.images.calls) == 6 + 4)
     paused = await at.client.post(f"/api/v1/jobs/{job_id}/pause")
     assert paused.status_code == 200
-    await asyncio.sleep(0.8)
-    before = await at.job(job_id)
-    await asyncio.sleep(0.5)
-    assert (await at.job(job_id))["progress"] == before["progress"]
+    at.images.script(always=Reply())
+    at.images.release()
+    await idle(at)
+    done = (await at.job(job_id))["progress"]["succeeded"]
+    assert done == len(at.images.calls)
+    assert 10 <= done < 10 + 4, "what a stream had taken to begin next is in work, too"
+    at.images.script(*[Reply()] * 10, always="hang")
     assert (await at.client.post(f"/api/v1/jobs/{job_id}/resume")).status_code == 200
-    await until(at, job_id, succeeded=20)
+    done += 10
+    await progressed(at, job_id, succeeded=done)
+    await until(lambda: len(at.images.calls) == done + 4)
 
     canceled = await at.client.post(f"/api/v1/jobs/{job_id}/cancel")
     assert canceled.status_code in {200, 202}
-    calls = len(at.images.calls)
     said = await at.callback(job_id)
-    assert (said["status"], counts(said)) == ("canceled", (40, said["processed"], said["processed"], 0, 0, 0))
-    await asyncio.sleep(1)
-    assert len(at.images.calls) == calls
+    assert (said["status"], counts(said)) == ("canceled", (40, done, done, 0, 0, 0))
+    await idle(at)
+    assert len(at.images.calls) == done + 4
     rows = await report(at, job_id)
     assert {status: len(found) for status, found in rows.items()} == {
-        "succeeded": said["processed"],
-        "canceled": 40 - said["processed"],
+        "succeeded": done,
+        "canceled": 40 - done,
     }
-    assert 20 <= said["processed"] < 40
     for verb in ("pause", "resume", "cancel"):
         answer = await at.client.post(f"/api/v1/jobs/{job_id}/{verb}")
         assert answer.status_code == (200 if verb == "cancel" else 409)
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.usefixtures("unmeasured")
 async def test_kill_9_in_the_middle_costs_nothing_but_what_was_out(tmp_path: Path, open_scene: OpenScene) -> None:
     async with open_scene(tmp_path) as at:
@@ -259,7 +288,7 @@ async def test_kill_9_in_the_middle_costs_nothing_but_what_was_out(tmp_path: Pat
         at.images.script(always=Reply(delay_seconds=0.1))
         job_id = await at.tool(TOOL, prefix="in/", concurrency=6)
         for kill in range(kills):
-            await until(at, job_id, succeeded=12 * (kill + 1))
+            await progressed(at, job_id, succeeded=12 * (kill + 1))
             await at.worker.kill9()
             await at.worker.start()
         said = await at.callback(job_id)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.integration.scene import OpenScene, Scene, encoded, picture
-from tests.integration.test_batches import TOOL, fill, until
+from tests.integration.test_batches import TOOL, fill, progressed
+from tests.patience import PATIENCE_SECONDS, until
 from tests.servers.event_source import EventSource
 from tests.servers.fleet import Fleet
 from tests.servers.images_replies import Reply
@@ -18,13 +19,6 @@ from tests.servers.openai_images import ImagesServer
 
 def source(at: Scene, job_id: str, **more: int) -> EventSource:
     return EventSource(at.client, f"/api/v1/jobs/{job_id}/events", **more)
-
-
-async def told(at: EventSource, count: int) -> None:
-    """Wait until a source that is followed has so many events."""
-    async with asyncio.timeout(30):
-        while len(at.told) < count:
-            await asyncio.sleep(0.02)
 
 
 @pytest.mark.usefixtures("unmeasured")
@@ -36,11 +30,11 @@ async def test_every_follower_of_a_batch_hears_everything_once_and_in_order(
         at.images.script(always=Reply(delay_seconds=0.2))
         job_id = await at.tool(TOOL, prefix="in/", concurrency=4)
         followers = [source(at, job_id), source(at, job_id, leaves_after=1), source(at, job_id, leaves_after=3)]
-        async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
+        async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as tasks:
             for follower in followers:
                 tasks.create_task(follower.follow())
             for kill in (1, 2):
-                await until(at, job_id, succeeded=15 * kill)
+                await progressed(at, job_id, succeeded=15 * kill)
                 await at.service.kill9()
                 await at.service.start()
         late = source(at, job_id)
@@ -78,7 +72,7 @@ async def test_a_job_is_followed_from_its_document_and_not_waited_for_by_sigterm
         job = (await at.submit(image_base64=encoded(picture()))).json()
         follower = EventSource(at.client, job["urls"]["events"])
         following = asyncio.create_task(follower.once())
-        await told(follower, 2)
+        await until(lambda: len(follower.told) >= 2)
 
         assert await at.service.stop() in {0, -signal.SIGTERM}
         assert len(await following) == 2, "ended in order, not cut"
@@ -89,7 +83,7 @@ async def test_a_job_is_followed_from_its_document_and_not_waited_for_by_sigterm
         for worker in at.workers:
             await worker.stop()  # what hangs there
             await worker.start()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await follower.follow()
         assert [event.event for event in follower.told] == ["job.queued", "job.running", "job.succeeded"]
 
@@ -105,8 +99,8 @@ async def test_any_process_tells_what_another_one_did(tmp_path: Path, empty_post
             path = f"/api/v1/jobs/{job['id']}/events"
             first = EventSource(client, path, leaves_after=2)
             waiting = asyncio.create_task(first.once())
-            await told(first, 1)
-            async with fleet.worker(), asyncio.timeout(60):
+            await until(lambda: len(first.told) >= 1)
+            async with fleet.worker(), asyncio.timeout(PATIENCE_SECONDS):
                 await waiting
                 then = EventSource(elsewhere, path, told=list(first.told))
                 everything = await then.follow()

@@ -14,7 +14,7 @@ import pytest_asyncio
 from PIL import Image
 
 from tests.integration.scene import OpenScene, Scene, encoded, opened, picture
-from tests.servers.openai_images import Reply
+from tests.patience import PATIENCE_SECONDS, until
 from tests.servers.plain_http import Answer, Request, Server
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -154,18 +154,20 @@ async def test_a_format_that_the_model_cannot_write_is_converted(it: Scene) -> N
 
 
 async def test_waiting_answers_with_the_result(it: Scene) -> None:
-    answer = await it.submit({"Prefer": "wait=20"}, image_base64=encoded(picture()))
+    answer = await it.submit({"Prefer": "wait=60"}, image_base64=encoded(picture()))
     assert answer.status_code == httpx.codes.OK
-    assert answer.headers["preference-applied"] == "wait=20"
+    assert answer.headers["preference-applied"] == "wait=60"
     assert answer.json()["status"] == "succeeded"
 
 
 async def test_an_impatient_wait_answers_202(it: Scene) -> None:
-    it.images.script(Reply(delay_seconds=3))
+    it.images.script("hang")
     answer = await it.submit({"Prefer": "wait=1"}, image_base64=encoded(picture()))
     assert answer.status_code == httpx.codes.ACCEPTED
     assert answer.headers["location"].endswith(answer.json()["id"])
     assert (await it.client.get(f"/api/v1/jobs/{answer.json()['id']}/output")).status_code == httpx.codes.CONFLICT
+    await until(lambda: bool(it.images.calls))
+    it.images.release()
     assert (await it.ended(answer.json()["id"]))["status"] == "succeeded"
 
 
@@ -235,7 +237,7 @@ async def test_a_test_callback_says_what_came_of_it(it: Scene) -> None:
 async def test_a_delivery_is_logged_and_can_be_repeated_with_the_same_id_and_bytes(it: Scene) -> None:
     job_id = await it.tool("/process-image-async-b64", image_base64=encoded(picture()))
     await it.callback(job_id)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while (await it.job(job_id))["callback"]["state"] != "delivered":
             await asyncio.sleep(0.02)
     log = (await it.client.get(f"/api/v1/jobs/{job_id}/deliveries")).json()
