@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from service.cli import main
 from tests.integration.scene import Scene, encoded, fleet_scene, picture
+from tests.patience import PATIENCE_SECONDS, until
 from tests.servers.fleet import Fleet
 from tests.servers.openai_images import Reply
 
@@ -24,9 +25,7 @@ def fill(at: Scene, folder: str, count: int) -> None:
 
 
 async def called(at: Scene, count: int) -> None:
-    async with asyncio.timeout(30):
-        while len(at.images.calls) < count:
-            await asyncio.sleep(0.02)
+    await until(lambda: len(at.images.calls) >= count)
 
 
 async def test_a_job_that_another_process_runs_is_canceled(tmp_path: Path, empty_postgres_url: str) -> None:
@@ -43,10 +42,11 @@ async def test_a_job_that_another_process_runs_is_canceled(tmp_path: Path, empty
 
 async def test_a_job_whose_worker_is_stuck_is_canceled_all_the_same(tmp_path: Path, empty_postgres_url: str) -> None:
     async with fleet_scene(tmp_path, empty_postgres_url, workers=1) as it:
-        it.images.script(Reply(delay_seconds=1))
+        it.images.script("hang")
         job_id = await it.tool(image_base64=encoded(picture()))
         await called(it, 1)
         it.workers[0].signal_family(signal.SIGSTOP)
+        it.images.release()
         answer = await it.client.post(f"/api/v1/jobs/{job_id}/cancel")
         assert answer.json()["status"] == "canceled"
         it.workers[0].signal_family(signal.SIGCONT)
@@ -62,7 +62,10 @@ async def test_events_of_a_job_that_another_process_runs_are_told_while_it_runs(
     async with fleet_scene(tmp_path, empty_postgres_url, workers=1) as it:
         it.images.script(Reply(delay_seconds=1))
         job_id = await it.tool(image_base64=encoded(picture()))
-        async with it.client.stream("GET", f"/api/v1/jobs/{job_id}/events") as events, asyncio.timeout(30):
+        async with (
+            it.client.stream("GET", f"/api/v1/jobs/{job_id}/events") as events,
+            asyncio.timeout(PATIENCE_SECONDS),
+        ):
             told = [line async for line in events.aiter_lines() if line.startswith("event: ")]
         assert told[0] == "event: job.queued"
         assert told[-1] == "event: job.succeeded"
@@ -143,5 +146,5 @@ async def test_one_process_may_do_both(tmp_path: Path, empty_postgres_url: str) 
     await fleet.migrate()
     async with fleet.front(with_worker=True) as both, both.client() as client:
         body = {"operation": "edit", "prompt": "invert", "image_base64": encoded(picture())}
-        answer = await client.post("/api/v1/jobs", json=body, headers={"Prefer": "wait=20"})
+        answer = await client.post("/api/v1/jobs", json=body, headers={"Prefer": "wait=60"})
         assert answer.json()["status"] == "succeeded"

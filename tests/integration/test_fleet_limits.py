@@ -9,6 +9,7 @@ import pytest
 
 from service.domain.pace import Pace
 from tests.integration.scene import Scene, encoded, fleet_scene, picture
+from tests.patience import until
 from tests.servers.openai_images import Reply
 
 
@@ -33,9 +34,7 @@ async def test_a_killed_worker_keeps_no_part_of_the_limit(tmp_path: Path, empty_
     async with fleet_scene(tmp_path, empty_postgres_url, workers=2, AFTERIMAGE_PROVIDER_CONCURRENCY="2") as it:
         it.images.script(always=Reply(delay_seconds=0.3))
         ended = asyncio.create_task(all_ended(it, 16))
-        async with asyncio.timeout(30):
-            while len(it.images.calls) < 4:
-                await asyncio.sleep(0.02)
+        await until(lambda: len(it.images.calls) >= 4)
         await it.workers[0].kill9()
         assert await ended == ["provider"] * 16
 
@@ -55,9 +54,10 @@ async def test_an_account_without_money_is_not_asked_by_the_other_worker(
 async def test_no_more_calls_start_from_all_workers_than_one_rate_allows(
     tmp_path: Path, empty_postgres_url: str
 ) -> None:
-    variables = {"AFTERIMAGE_PROVIDER_CALLS_PER_MINUTE": "360"}
+    variables = {"AFTERIMAGE_PROVIDER_CALLS_PER_MINUTE": "180"}
     async with fleet_scene(tmp_path, empty_postgres_url, workers=2, **variables) as it:
         assert await all_ended(it, 36) == ["provider"] * 36
         moments = sorted(call.at for call in it.images.calls)
+        # Up to 3 seconds sooner as promised, and as much on a busy machine, where the first call comes late itself.
         # Two processes with a rate each would take half as long.
-        assert moments[-1] - moments[0] >= 35 * Pace(360).interval_seconds - 3.5
+        assert moments[-1] - moments[0] >= 35 * Pace(180).interval_seconds - 6

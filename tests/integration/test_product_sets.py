@@ -14,6 +14,8 @@ import pytest
 import pytest_asyncio
 
 from tests.integration.scene import OpenScene, Scene, opened, picture
+from tests.integration.test_batches import circuit_due, progressed
+from tests.patience import until
 from tests.servers.images_replies import REPLIES, Reply
 from tests.servers.pictures import PictureServer
 
@@ -75,9 +77,7 @@ def stored(at: Scene, job_id: str) -> set[str]:
 
 async def until_called(at: Scene, calls: int) -> None:
     """The model was asked so often."""
-    async with asyncio.timeout(30):
-        while len(at.images.calls) < calls:
-            await asyncio.sleep(0.02)
+    await until(lambda: len(at.images.calls) >= calls)
 
 
 def prompts(at: Scene) -> list[str]:
@@ -206,7 +206,7 @@ async def test_estimate_dry_run_idempotency_and_the_limit_of_the_cost(at: Scene,
     assert (at.images.calls, sum(pictures.asked.values())) == ([], 0)
 
     limited = {"max_cost_usd": estimate["cost_usd"] / 6 * 1.01, "concurrency": 1, "main_first": True}
-    headers = {"Idempotency-Key": "order-1", "Prefer": "wait=30"}
+    headers = {"Idempotency-Key": "order-1", "Prefer": "wait=60"}
     first = await at.client.post("/api/v1/jobs", json=body | limited, headers=headers)
     assert (first.status_code, first.json()["finished"]) == (200, True)
     progress = first.json()["progress"]
@@ -227,8 +227,10 @@ def ended_before_begun(items: Iterable[dict[str, Any]]) -> bool:
 async def test_main_pictures_go_first_and_a_failed_one_holds_nobody_up(at: Scene, pictures: PictureServer) -> None:
     items = {f"SKU-{n}": [{"url": pictures.link("good", f"{n}-{m}.png")} for m in range(4)] for n in range(5)}
     items["SKU-3"][0]["url"] = pictures.link("gone", "main.png")
-    items["SKU-4"][0]["url"] = pictures.link("busy", "main.png")
+    items["SKU-4"][0]["url"] = pictures.link("shut", "main.png")
     job_id = await sent(at, items, main_first=True, concurrency=8, prompts={"main": MAIN, "secondary": OTHER})
+    await progressed(at, job_id, succeeded=15, failed=1)  # all others: one whose turn has not come holds nobody up
+    pictures.open()
     ended = await at.ended(job_id)
     assert (ended["progress"]["succeeded"], ended["progress"]["failed"]) == (19, 1)
     assert ended["batch"]["main_first"] is True
@@ -237,11 +239,6 @@ async def test_main_pictures_go_first_and_a_failed_one_holds_nobody_up(at: Scene
     assert sorted(prompts(at)) == sorted([MAIN] * 4 + [OTHER] * 15)
     groups = await groups_of(at, job_id)
     assert groups["SKU-3"] | {"main": "failed", "succeeded": 3, "finished": True} == groups["SKU-3"]
-    # The group whose main picture had to be asked for twice held no other up.
-    late = {item["number"] for item in found.values() if item["group"] == "SKU-4"}
-    last_of_others = max(item["finished_at"] for item in found.values() if item["number"] not in late)
-    first_of_late = min(item["started_at"] for item in found.values() if item["number"] in late - {min(late)})
-    assert last_of_others < first_of_late
 
 
 async def test_what_fell_back_is_done_again_with_the_prompts_of_its_stage(at: Scene, pictures: PictureServer) -> None:
@@ -252,7 +249,7 @@ async def test_what_fell_back_is_done_again_with_the_prompts_of_its_stage(at: Sc
     first = await at.ended(await sent(at, items, **worded, **shape))
     assert (first["status"], first["progress"]["fallback"]) == ("partially_succeeded", 3)
     at.images.script(always=REPLIES["picture"])
-    await asyncio.sleep(1.1)  # the circuit lets a call through again
+    await circuit_due(at)
     at.images.forget()
     answer = await at.client.post(f"/api/v1/jobs/{first['id']}/retry", params={"status": "fallback"})
     assert answer.status_code == 202, answer.text
@@ -265,7 +262,6 @@ async def test_what_fell_back_is_done_again_with_the_prompts_of_its_stage(at: Sc
     assert (result.format, result.width) == ("JPEG", 30)
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.usefixtures("unmeasured")
 async def test_kill_9_loses_no_picture_and_no_order(
     tmp_path: Path, open_scene: OpenScene, pictures: PictureServer
@@ -299,6 +295,7 @@ async def test_a_set_is_paused_resumed_and_canceled_with_those_that_wait(at: Sce
     assert (await at.client.post(f"/api/v1/jobs/{job_id}/pause")).status_code == 200
     await asyncio.sleep(0.6)
     calls = len(at.images.calls)
+    at.images.script(*[Reply()] * 4, always="hang")
     assert (await at.client.post(f"/api/v1/jobs/{job_id}/resume")).status_code == 200
     await until_called(at, calls + 2)
     assert (await at.client.post(f"/api/v1/jobs/{job_id}/cancel")).status_code in {200, 202}

@@ -15,6 +15,7 @@ import pytest
 import pytest_asyncio
 
 from tests.integration.scene import OpenScene, Scene, encoded, picture
+from tests.patience import PATIENCE_SECONDS
 from tests.servers.pictures import PictureServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -46,8 +47,8 @@ class Past:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def past(tmp_path_factory: pytest.TempPathFactory, open_scene: OpenScene) -> AsyncIterator[Past]:
     folder = tmp_path_factory.mktemp("scene")
-    async with PictureServer(picture()) as shop, open_scene(folder, AFTERIMAGE_OUTPUT_RETENTION_HOURS="0.0015") as it:
-        job = (await it.submit({"Prefer": "wait=20"}, image_base64=encoded(picture()))).json()
+    async with PictureServer(picture()) as shop, open_scene(folder, AFTERIMAGE_OUTPUT_RETENTION_HOURS="0.005") as it:
+        job = (await it.submit({"Prefer": "wait=60"}, image_base64=encoded(picture()))).json()
         assert (await it.client.get(job["output"]["url"])).status_code == httpx.codes.OK
         items = [{"url": shop.link("good", "1.png"), "group": f"SKU-{n}"} for n in range(1001)]
         asked = {"items": items, "prompt": "Make it orange", "max_cost_usd": 0.001}
@@ -58,7 +59,7 @@ async def past(tmp_path_factory: pytest.TempPathFactory, open_scene: OpenScene) 
         over_at = datetime.fromisoformat(ended["expires_at"])
         await asyncio.sleep(max(0.0, (over_at - datetime.now(UTC)).total_seconds()))
         await it.restart()  # housekeeping is the first thing that who works does
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while await asyncio.to_thread(past.is_there):
                 await asyncio.sleep(0.05)
         yield past

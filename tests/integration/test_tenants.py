@@ -53,7 +53,7 @@ async def test_a_tenant_sees_its_own_jobs_alone(at: Scene) -> None:
 
 
 async def test_events_are_their_tenants_alone(at: Scene) -> None:
-    job = (await at.submit({**CAROL, "Prefer": "wait=20"}, image_base64=encoded(picture()))).json()
+    job = (await at.submit({**CAROL, "Prefer": "wait=60"}, image_base64=encoded(picture()))).json()
     path = f"/api/v1/jobs/{job['id']}/events"
     assert (await at.client.get(path)).status_code == httpx.codes.UNAUTHORIZED
     foreign = await at.client.get(path, headers=BOB)
@@ -63,7 +63,7 @@ async def test_events_are_their_tenants_alone(at: Scene) -> None:
 
 
 async def test_who_watches_a_job_comes_in_with_a_key_of_its_tenant(at: Scene) -> None:
-    job = (await at.submit({**DAVE, "Prefer": "wait=20"}, image_base64=encoded(picture()))).json()
+    job = (await at.submit({**DAVE, "Prefer": "wait=60"}, image_base64=encoded(picture()))).json()
     key = base64.urlsafe_b64encode(DAVE["Authorization"].removeprefix("Bearer ").encode()).decode().rstrip("=")
     browser = ["afterimage.progress", f"base64url.bearer.authorization.afterimage.{key}"]
     async with opened(at, job["id"], subprotocols=browser, origin="https://shop.example") as socket:

@@ -14,8 +14,9 @@ PNG: Mapping[str, str] = {"content-type": "image/png"}
 class PictureServer(Server):
     """Answers ``/{mood}/{anything}`` with the picture that it was given.
 
-    Moods: ``good``; ``busy`` (503 with Retry-After at first); ``gone`` (404); ``page`` (200 with HTML); ``inside``
-    (redirects to a private address); ``slow`` (after `slow_seconds`).
+    Moods: ``good``; ``busy`` (503 with Retry-After at first); ``shut`` (503 with Retry-After until it is opened);
+    ``gone`` (404); ``page`` (200 with HTML); ``inside`` (redirects to a private address); ``slow`` (after
+    `slow_seconds`).
 
     Attributes:
         asked: How often each path was asked for.
@@ -25,16 +26,23 @@ class PictureServer(Server):
         super().__init__(self._answer)
         self._picture = picture
         self._slow_seconds = slow_seconds
+        self._shut = True
         self.asked: Counter[str] = Counter()
 
     def link(self, mood: str, name: str) -> str:
         """The URL of a picture."""
         return f"{self.url}/{mood}/{name}"
 
+    def open(self) -> None:
+        """Give out what was shut."""
+        self._shut = False
+
     async def _answer(self, request: Request) -> Answer:
         self.asked[request.path] += 1
         match request.path.split("/")[1]:
             case "busy" if self.asked[request.path] == 1:
+                return Answer(503, b"", {"retry-after": "1"})
+            case "shut" if self._shut:
                 return Answer(503, b"", {"retry-after": "1"})
             case "gone":
                 return Answer(404, b"")
