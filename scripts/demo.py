@@ -29,9 +29,10 @@ ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "scripts" / "sample" / "coffee.jpg"
 OUTPUT = ROOT / "demo-output"
 PROMPT = "Make it black and white with more contrast and a vignette"
-START_SECONDS = 30
+START_SECONDS = 180
+ANSWER_SECONDS = 60
 STOP_SECONDS = 10
-CALLBACK_SECONDS = 600 if "OPENAI_API_KEY" in os.environ else 30
+CALLBACK_SECONDS = 600 if "OPENAI_API_KEY" in os.environ else 180
 
 Received = tuple[bytes, dict[str, str]]
 
@@ -65,6 +66,7 @@ def post(url: str, sample: Path, callback_url: str) -> str:
             "image_base64": base64.b64encode(sample.read_bytes()).decode(),
         },
         trust_env=False,
+        timeout=ANSWER_SECONDS,
     )
     if answer.status_code != httpx.codes.ACCEPTED:
         fail(f"not accepted: {answer.status_code} {answer.text}")

@@ -19,6 +19,7 @@ from mcp.types import CallToolResult, ImageContent, ResourceLink, TextContent
 from tests.integration.scene import OpenScene, Scene, encoded, opened, picture
 from tests.integration.tenants import ALICE, BOB, KEYS
 from tests.integration.test_batches import fill
+from tests.patience import PATIENCE_SECONDS
 from tests.servers.images_replies import Reply
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -43,7 +44,7 @@ def it(one_scene: Scene) -> Scene:
 @asynccontextmanager
 async def client(at: Scene, mode: str = MODERN, headers: dict[str, str] = ALICE) -> AsyncIterator[Client]:
     """A client, connected."""
-    async with httpx2.AsyncClient(headers=headers, trust_env=False, timeout=60) as http:
+    async with httpx2.AsyncClient(headers=headers, trust_env=False, timeout=PATIENCE_SECONDS) as http:
         transport = streamable_http_client(f"{at.service.url}/mcp", http_client=http)
         async with Client(transport, mode=mode) as connected:
             yield connected
@@ -163,7 +164,7 @@ async def test_who_stops_waiting_stops_the_waiting_and_not_the_job(it: Scene) ->
         )
         await told.wait()
         waiting.cancel()
-        async with asyncio.timeout(30):  # the service would have waited for twice as long
+        async with asyncio.timeout(50):  # the service would have waited for a minute
             while it.service.log.count('"path": "/mcp"') == answered:
                 await asyncio.sleep(0.02)
         assert not (await job(on, "get_job", job_id=started["id"]))["finished"]

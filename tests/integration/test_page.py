@@ -16,6 +16,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 
 from tests.integration.scene import Scene, encoded, opened, picture, scene
+from tests.patience import PATIENCE_SECONDS
 from tests.servers.browser import Browsing, chromium
 from tests.servers.images_replies import Reply
 from tests.servers.pictures import PictureServer
@@ -40,7 +41,7 @@ class Desk:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
-    expect.set_options(timeout=30_000)  # machines that run tests are busy
+    expect.set_options(timeout=PATIENCE_SECONDS * 1000)
     async with AsyncExitStack() as stack:
         store = stack.enter_context(S3Server(buckets=("pictures-in", "pictures-out")))
         variables = {"AFTERIMAGE_API_KEYS": f"alice:{KEY}", **variables_of(store)}

@@ -25,12 +25,12 @@ import pytest
 import pytest_asyncio
 from PIL import Image, ImageChops, ImageStat
 
+from tests.patience import PATIENCE_SECONDS
 from tests.servers.processes import clean_environment, free_port, listens
 from tests.servers.service import RunningService
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "README.md").read_text(encoding="utf-8")
-OUTPUT_SECONDS = 20
 
 PORTS = ("8000", "9000", "9001")
 """The page's ports; each becomes a free one."""
@@ -141,7 +141,7 @@ class Reader:
             if process.stdin is not None:
                 process.stdin.close()
         for process in [*self._staying, self._shell]:
-            process.wait(10)
+            process.wait(PATIENCE_SECONDS)
         assert self._shell.stdout is not None
         self._shell.stdout.close()
 
@@ -192,7 +192,7 @@ class Reader:
 
 
 def _in_time(condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + OUTPUT_SECONDS
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         if time.monotonic() > deadline:
             return False
@@ -286,7 +286,7 @@ async def test_the_local_instructions_on_the_page_are_understood(service: Runnin
     assert instructions
     shutil.copy(ROOT / "scripts/sample/coffee.jpg", service.data_dir / "storage/pictures")
     job = {"operation": "edit", "object_key": "coffee.jpg", "provider": "local"}
-    async with service.client(Prefer="wait=30") as client:
+    async with service.client(Prefer="wait=60") as client:
         answers = [
             (prompt, (await client.post("/api/v1/jobs", json={**job, "prompt": prompt})).json())
             for prompt in [*instructions, "replace the sky"]

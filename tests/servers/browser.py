@@ -10,6 +10,8 @@ from typing import Any
 
 from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
 
+from tests.patience import PATIENCE_SECONDS
+
 _EXPECTED = re.compile(
     r"Failed to load resource: "
     r"(the server responded with a status of (401|422)|net::ERR_(CONNECTION|INCOMPLETE|EMPTY)_)"
@@ -36,6 +38,7 @@ class Browsing:
                 complaints.append(message.text)
 
         context = await self._browser.new_context(**profile)
+        context.set_default_timeout(PATIENCE_SECONDS * 1000)
         context.on("console", hear)
         context.on("weberror", lambda thrown: complaints.append(str(thrown.error)))
         page = await context.new_page()
@@ -50,6 +53,8 @@ async def chromium() -> AsyncIterator[Browsing]:
     """A browser without a window; its sandbox does not work for root, as which containers run tests."""
     executable = shutil.which("chromium-headless-shell")
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        browser = await playwright.chromium.launch(
+            executable_path=executable, args=["--no-sandbox"], timeout=PATIENCE_SECONDS * 1000
+        )
         yield Browsing(browser)
         await browser.close()
