@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Self
 
+from tests.patience import PATIENCE_SECONDS
 from tests.servers.plain_http import Answer, Connection, Request, Server, encode_request
 
 
@@ -31,7 +32,7 @@ class Receiver:
     def url(self, name: str) -> str:
         return f"{self._server.url}/{name}"
 
-    async def arrival(self, name: str, *, timeout_seconds: float = 60) -> float:
+    async def arrival(self, name: str, *, timeout_seconds: float = PATIENCE_SECONDS) -> float:
         """Wait for the first callback of that name; when it had arrived whole."""
         path = f"/{name}"
         if path not in self.arrived_at:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
@@ -18,7 +17,7 @@ from tests.bench.report import Report, Target
     [
         (lambda: accept.measure(rounds=1, requests=8), {"service, durable", "stand-in, in memory", "ratio"}),
         (lambda: idle.measure(samples=2), {"service, request to callback", "stand-in, request to callback", "ratio"}),
-        (lambda: waiting.measure(jobs=20, provider_seconds=0.1), {"last 202 to last callback, seconds"}),
+        (lambda: waiting.measure(jobs=20, provider_seconds=1), {"last 202 to last callback, seconds"}),
         (
             lambda: batch.measure(items=12, concurrency=4, provider_seconds=0.1, stores=["folder", "s3"]),
             {"request to callback, seconds", "ratio", "CPU per picture, milliseconds"},
@@ -40,8 +39,7 @@ from tests.bench.report import Report, Target
 )
 async def test_a_measurement_gives_its_figures(measurement: Any, figures: set[str]) -> None:
     taking: Coroutine[Any, Any, Report] = measurement()
-    async with asyncio.timeout(60):
-        report = await taking
+    report = await taking
 
     measured = {row[0]: row[1] for row in report.rows[1:]}
     assert figures <= measured.keys()

@@ -15,6 +15,7 @@ from tests.bench.load import Jobs, Receiver, post_all
 from tests.bench.pictures import photograph
 from tests.bench.report import Report, Target
 from tests.bench.usage import MEBIBYTE, memory, watched_memory
+from tests.patience import PATIENCE_SECONDS
 
 _CLIENTS = 64
 _PICTURE_BYTES = 100_000
@@ -43,7 +44,8 @@ async def measure(*, jobs: int, provider_seconds: float) -> Report:
             accepting_seconds = await post_all(service.url, requests, clients=_CLIENTS)
             accepted_at = time.perf_counter()
             called_back_at = [
-                await receiver.arrival(str(number), timeout_seconds=provider_seconds * 6 + 60) for number in range(jobs)
+                await receiver.arrival(str(number), timeout_seconds=provider_seconds * 6 + PATIENCE_SECONDS)
+                for number in range(jobs)
             ]
         seconds = max(called_back_at) - accepted_at
         lag_seconds = percentile(lag_before, await _lag_buckets(client), 0.99)
