@@ -17,6 +17,7 @@ from service.usecases.head_start import HeadStart
 from service.usecases.locally import EditLocally
 from service.usecases.outputs import Outputs
 from service.usecases.sources import Sources
+from service.usecases.tasks import Tasks
 
 
 def edit_picture(
@@ -30,15 +31,7 @@ def edit_picture(
 ) -> EditPicture:
     """Join what one picture goes through; all of it works on pixels through the same `imaging`."""
     outputs = Outputs(storage=parts.storage, imaging=imaging)
-    ask = AskProvider(
-        ledger=parts.ledger,
-        imaging=imaging,
-        head_start=head_start,
-        outputs=outputs,
-        metrics=metrics,
-        clock=parts.clock,
-        timeout_seconds=settings.provider.provider_timeout_seconds,
-    )
+    tasks = Tasks(imaging=imaging, head_start=head_start, timeout_seconds=settings.provider.provider_timeout_seconds)
     return EditPicture(
         ledger=parts.ledger,
         sources=Sources(
@@ -50,11 +43,12 @@ def edit_picture(
         ),
         outputs=outputs,
         providers=parts.providers,
-        ask=ask,
+        tasks=tasks,
+        ask=AskProvider(ledger=parts.ledger, outputs=outputs, metrics=metrics, clock=parts.clock),
         locally=EditLocally(
             ledger=parts.ledger,
             local=local,
-            ask=ask,
+            tasks=tasks,
             outputs=outputs,
             metrics=metrics,
             clock=parts.clock,

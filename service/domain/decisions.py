@@ -12,14 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from service.domain.attempts import INTERRUPTED, WITHHELD
 from service.domain.faults import SLOWING, Fault, ProviderFaultError
 from service.domain.jobs import Attempt, Job
-
-INTERRUPTED = "interrupted"
-"""The attempt code of a call that was out when its worker stopped."""
-
-WITHHELD = "withheld"
-"""The attempt code of a call that was never made, because its worker had lost the job when it was about to."""
 
 _RETRIES = {
     Fault.OVERLOADED: 2,

@@ -8,21 +8,18 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from service.domain.decisions import INTERRUPTED, WITHHELD
+from service.domain import attempts
+from service.domain.attempts import INTERRUPTED, SUCCEEDED, WITHHELD
 from service.domain.faults import Fault, ProviderFaultError
 from service.domain.jobs import Attempt, Job, OutputSource
-from service.domain.operations import DONE_BY_SERVICE
-from service.domain.pictures import PictureFormat, PictureRefusedError
+from service.domain.pictures import PictureRefusedError
 from service.ports.clock import Clock
-from service.ports.imaging import Imaging, Picture
 from service.ports.ledger import LeaseLostError, Ledger, LedgerUnavailableError
 from service.ports.provider import Caller, Provider, Result, Task, Ticket
 from service.ports.storage import StorageError
 from service.telemetry.metrics import Metrics
-from service.usecases.head_start import HeadStart
 from service.usecases.lease import Lease
-from service.usecases.outputs import Kept, Made, Outputs, wanted
-from service.usecases.sources import LoadedSource
+from service.usecases.outputs import Kept, Made, Outputs
 
 _log = structlog.get_logger()
 
@@ -37,60 +34,11 @@ class Pending:
 class AskProvider:
     """One attempt at one provider."""
 
-    def __init__(
-        self,
-        *,
-        ledger: Ledger,
-        imaging: Imaging,
-        head_start: HeadStart,
-        outputs: Outputs,
-        metrics: Metrics,
-        clock: Clock,
-        timeout_seconds: float,
-    ) -> None:
+    def __init__(self, *, ledger: Ledger, outputs: Outputs, metrics: Metrics, clock: Clock) -> None:
         self._ledger = ledger
-        self._imaging = imaging
-        self._head_start = head_start
         self._outputs = outputs
         self._metrics = metrics
         self._clock = clock
-        self._timeout_seconds = timeout_seconds
-
-    async def task(self, job: Job, provider: Provider, source: LoadedSource) -> tuple[Task, tuple[str, ...]]:
-        """What a job means for one provider, and what had to be changed or left out for it.
-
-        Raises:
-            PictureRefusedError: the source cannot be decoded.
-        """
-        can = provider.capabilities
-        known = can.parameters.get(job.operation, frozenset())
-        prepared = await self._head_start.prepare(job.id, source.picture, can.sources)
-        warnings = list(prepared.changes)
-        left_out = sorted(set(job.parameters) - known - DONE_BY_SERVICE)
-        if left_out:
-            warnings.append(f"{provider.name} does not take {', '.join(left_out)}; left out")
-        mask: Picture | None = None
-        if source.mask is not None and can.mask_max_bytes is not None:
-            mask = await self._imaging.prepare_mask(
-                source.mask, width=prepared.picture.width, height=prepared.picture.height, max_bytes=can.mask_max_bytes
-            )
-        elif source.mask is not None:
-            warnings.append(f"{provider.name} takes no mask; left out")
-        parameters = {name: value for name, value in job.parameters.items() if name in known}
-        format_ = wanted(job).format
-        if "output_format" in known:
-            parameters["output_format"] = format_.value if format_.value in can.formats else PictureFormat.PNG.value
-        task = Task(
-            job_id=job.id,
-            operation=job.operation,
-            prompt=job.prompt,
-            model=_model(job, provider),
-            pictures=(prepared.picture,),
-            mask=mask,
-            parameters=parameters,
-            timeout_seconds=self._timeout_seconds,
-        )
-        return task, tuple(warnings)
 
     async def __call__(self, job: Job, provider: Provider, task: Task, warnings: tuple[str, ...]) -> Kept | Pending:
         """Ask once, or collect what an earlier ticket stands for.
@@ -136,7 +84,7 @@ class AskProvider:
 
     async def _call(self, job: Job, provider: Provider, task: Task, attempt: Attempt) -> Result | Ticket:
         started = asyncio.get_running_loop().time()
-        outcome = "succeeded"
+        outcome = SUCCEEDED
         try:
             if attempt.ticket is None:
                 await task.fence()
@@ -149,12 +97,12 @@ class AskProvider:
             raise
         except (LeaseLostError, LedgerUnavailableError):
             outcome = WITHHELD
-            await self._ledger.withdraw_attempt(job, _withheld(attempt, self._clock.now()))
+            await self._ledger.withdraw_attempt(job, attempts.withheld(attempt, self._clock.now()))
             raise
         except asyncio.CancelledError:
             outcome = INTERRUPTED
             # Whoever canceled waits for this row: it says that money may be gone.
-            await asyncio.shield(self._ledger.end_attempt(job, interrupted(attempt, self._clock.now())))
+            await asyncio.shield(self._ledger.end_attempt(job, attempts.interrupted(attempt, self._clock.now())))
             raise
         finally:
             self._metrics.provider_called(
@@ -183,66 +131,20 @@ class AskProvider:
             raise fault from error
         except StorageError as error:
             # Paid and lost: asking again would pay again, so the job ends here and says so.
-            lost = replace(attempt, ended_at=self._clock.now(), outcome=Fault.STORAGE.value, possibly_billed=True)
-            await self._ledger.end_attempt(job, replace(lost, code=error.code, message=str(error)))
+            lost = attempts.lost(attempt, self._clock.now(), code=error.code, message=str(error))
+            await self._ledger.end_attempt(job, lost)
             raise StorageError(str(error), code=error.code, transient=False) from error
-        done = replace(
-            attempt,
-            ended_at=self._clock.now(),
-            outcome="succeeded",
-            model=result.model or attempt.model,
-            provider_request_id=result.request_id,
-        )
-        return replace(kept, attempt=done)  # recorded together with the end that it brings
+        answered = replace(attempt, model=result.model or attempt.model, provider_request_id=result.request_id)
+        return replace(
+            kept, attempt=attempts.succeeded(answered, self._clock.now())
+        )  # recorded together with the end that it brings
 
     async def _failed(self, job: Job, attempt: Attempt, fault: ProviderFaultError) -> None:
         _log.warning("provider failed", provider=attempt.provider, fault=fault.fault.value, code=fault.code)
-        await self._ledger.end_attempt(
-            job,
-            replace(
-                attempt,
-                ended_at=self._clock.now(),
-                outcome=fault.fault.value,
-                code=fault.code,
-                message=fault.message,
-                http_status=fault.http_status,
-                provider_request_id=fault.request_id,
-                possibly_billed=fault.possibly_billed,
-            ),
-        )
-
-
-def interrupted(attempt: Attempt, now: datetime) -> Attempt:
-    """An attempt whose worker stopped while the call was out: the answer is lost, the bill may come."""
-    return replace(
-        attempt,
-        ended_at=now,
-        outcome=Fault.AMBIGUOUS.value,
-        code=INTERRUPTED,
-        message="the call was out when its worker stopped",
-        possibly_billed=True,
-    )
-
-
-def _withheld(attempt: Attempt, now: datetime) -> Attempt:
-    """An attempt that its worker did not make, having found out in time that the job is another's."""
-    return replace(
-        attempt,
-        ended_at=now,
-        outcome=Fault.UNREACHABLE.value,
-        code=WITHHELD,
-        message="the call was not made: its worker could not be sure that it still had the job",
-    )
+        await self._ledger.end_attempt(job, attempts.failed(attempt, fault, self._clock.now()))
 
 
 def _open_ticket(job: Job, provider: Provider) -> Attempt | None:
     return next(
         (a for a in job.attempts if a.ended_at is None and a.ticket is not None and a.provider == provider.name), None
     )
-
-
-def _model(job: Job, provider: Provider) -> str | None:
-    """The first model that has not turned out to be unavailable."""
-    models = provider.capabilities.models
-    gone = {attempt.model for attempt in job.attempts if attempt.outcome == Fault.MODEL_UNAVAILABLE}
-    return next((model for model in models if model not in gone), models[-1] if models else None)

@@ -8,7 +8,9 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from service.domain.decisions import INTERRUPTED, Fail, FallBack, Policy, RetryAt, decide, may_ask_again, tried_until
+from service.domain import attempts
+from service.domain.attempts import INTERRUPTED
+from service.domain.decisions import Fail, FallBack, Policy, RetryAt, decide, may_ask_again, tried_until
 from service.domain.faults import Fault, ProviderFaultError
 from service.domain.jobs import Fallback, Job, JobError
 from service.domain.pictures import PictureRefusedError
@@ -17,10 +19,11 @@ from service.ports.clock import Clock
 from service.ports.ledger import Ledger
 from service.ports.provider import CallLaterError, Provider, Providers
 from service.ports.storage import StorageError
-from service.usecases.ask import AskProvider, Pending, interrupted
+from service.usecases.ask import AskProvider, Pending
 from service.usecases.locally import EditLocally
 from service.usecases.outputs import Kept, Outputs
 from service.usecases.sources import LoadedSource, SourceError, Sources
+from service.usecases.tasks import Tasks
 
 _log = structlog.get_logger()
 _AGAIN_SECONDS = 5.0  # until a source or the storage that was away is tried again; twice as long each time
@@ -50,6 +53,7 @@ class EditPicture:
         sources: Sources,
         outputs: Outputs,
         providers: Providers,
+        tasks: Tasks,
         ask: AskProvider,
         locally: EditLocally,
         clock: Clock,
@@ -59,6 +63,7 @@ class EditPicture:
         self._sources = sources
         self._outputs = outputs
         self._providers = providers
+        self._tasks = tasks
         self._ask = ask
         self._locally = locally
         self._clock = clock
@@ -98,17 +103,15 @@ class EditPicture:
 
         The result that is stored is theirs. Without one their answer is lost, and their money may be.
         """
-        attempts = []
+        settled = []
         for attempt in job.attempts:
-            settled = attempt
             if attempt.ended_at is None and attempt.ticket is None:
-                now = self._clock.now()
-                settled = (
-                    interrupted(attempt, now) if kept is None else replace(attempt, ended_at=now, outcome="succeeded")
-                )
-                await self._ledger.end_attempt(job, settled)
-            attempts.append(settled)
-        return replace(job, attempts=tuple(attempts))
+                end = attempts.interrupted if kept is None else attempts.succeeded
+                settled.append(end(attempt, self._clock.now()))
+                await self._ledger.end_attempt(job, settled[-1])
+            else:
+                settled.append(attempt)
+        return replace(job, attempts=tuple(settled))
 
     async def _edit(self, job: Job, source: LoadedSource) -> Kept | Again | JobError:
         try:
@@ -120,7 +123,7 @@ class EditPicture:
         if not may_ask_again(job.attempts, self._policy.retry):
             fault = ProviderFaultError(Fault.AMBIGUOUS, "the call was interrupted too often", code=INTERRUPTED)
             return await self._decide(job, provider, source, fault)
-        task, warnings = await self._ask.task(job, provider, source)
+        task, warnings = await self._tasks.of(job, provider, source)
         try:
             asked = await self._ask(job, provider, task, warnings)
         except ProviderFaultError as fault:

@@ -7,10 +7,10 @@ from service.ports.clock import Clock
 from service.ports.ledger import Ledger
 from service.ports.provider import LocalFallback, Result
 from service.telemetry.metrics import Metrics
-from service.usecases.ask import AskProvider
 from service.usecases.lease import Lease
 from service.usecases.outputs import Kept, Made, Outputs
 from service.usecases.sources import LoadedSource
+from service.usecases.tasks import Tasks
 
 
 class EditLocally:
@@ -25,7 +25,7 @@ class EditLocally:
         *,
         ledger: Ledger,
         local: LocalFallback,
-        ask: AskProvider,
+        tasks: Tasks,
         outputs: Outputs,
         metrics: Metrics,
         clock: Clock,
@@ -34,7 +34,7 @@ class EditLocally:
         self._ledger = ledger
         self._clock = clock
         self._local = local
-        self._ask = ask
+        self._tasks = tasks
         self._outputs = outputs
         self._metrics = metrics
         self._label = label
@@ -46,7 +46,7 @@ class EditLocally:
             PictureRefusedError: the source cannot be decoded.
             StorageError: the result could not be stored.
         """
-        task, warnings = await self._ask.task(job, self._local, source)
+        task, warnings = await self._tasks.of(job, self._local, source)
         result = await self._local.start(task)
         assert isinstance(result, Result)  # noqa: S101 - the local provider never gives tickets
         if job.provider is None:
@@ -61,7 +61,7 @@ class EditLocally:
             LeaseLostError: another worker has the job, and perhaps a picture of the provider for it.
             StorageError: the result could not be stored.
         """
-        task, warnings = await self._ask.task(job, self._local, source)
+        task, warnings = await self._tasks.of(job, self._local, source)
         label = self._label.replace("{reason}", why.reason.replace("_", " "))
         result = await self._local.fallback(task, label=label)
         warnings = (f"edited locally instead of by {why.provider}: {why.reason}", *warnings)
