@@ -27,15 +27,18 @@ async def test_every_follower_of_a_batch_hears_everything_once_and_in_order(
 ) -> None:
     async with open_scene(tmp_path) as at:
         fill(at, "in", 60)
-        at.images.script(always=Reply(delay_seconds=0.2))
+        some = [Reply(delay_seconds=0.1)] * 20
+        at.images.script(*some, always="hang")
         job_id = await at.tool(TOOL, prefix="in/", concurrency=4)
         followers = [source(at, job_id), source(at, job_id, leaves_after=1), source(at, job_id, leaves_after=3)]
         async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as tasks:
             for follower in followers:
                 tasks.create_task(follower.follow())
-            for kill in (1, 2):
-                await progressed(at, job_id, succeeded=15 * kill)
+            for done, then in ((20, "hang"), (40, "picture")):
+                await progressed(at, job_id, succeeded=done)
                 await at.service.kill9()
+                at.images.script(*some, always=then)
+                at.images.release()
                 await at.service.start()
         late = source(at, job_id)
         everything = await late.follow()

@@ -24,8 +24,11 @@ async def test_no_more_calls_are_out_from_all_workers_than_one_limit_allows(
     tmp_path: Path, empty_postgres_url: str
 ) -> None:
     async with fleet_scene(tmp_path, empty_postgres_url, workers=2, AFTERIMAGE_PROVIDER_CONCURRENCY="3") as it:
-        it.images.script(always=Reply(delay_seconds=0.3))
-        assert await all_ended(it, 24) == ["provider"] * 24
+        it.images.script(*["hang"] * 3, always=Reply(delay_seconds=0.3))
+        ended = asyncio.create_task(all_ended(it, 24))
+        await until(lambda: len(it.images.calls) == 3)
+        it.images.release()
+        assert await ended == ["provider"] * 24
         assert it.images.most_in_flight == 3
 
 

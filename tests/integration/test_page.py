@@ -81,7 +81,7 @@ async def test_a_picture_is_sent_followed_and_shown_beside_its_source(desk: Desk
         await send(page)
         await ended(page, "succeeded")
 
-        assert await page.locator(".steps li").all_inner_texts() == ["queued", "running", "succeeded"]
+        await expect(page.locator(".steps li")).to_have_text(["queued", "running", "succeeded"])
         assert await widths(page) == [120, 60]
         facts = page.locator("#viewer-job .facts")
         await expect(facts).to_contain_text("provider openai")
@@ -198,8 +198,9 @@ async def test_a_batch_is_counted_and_its_report_is_at_hand(desk: Desk) -> None:
 
 async def test_jobs_are_paged_and_chosen_by_their_state(desk: Desk) -> None:
     desk.free.images.script("moderated", always=Reply())
-    submitted = [await desk.free.submit(image_base64=encoded(picture())) for _ in range(11)]
-    first, last = submitted[0].json()["id"], submitted[-1].json()["id"]
+    first = (await desk.free.submit(image_base64=encoded(picture()))).json()["id"]
+    assert (await desk.free.ended(first))["status"] == "failed"
+    *_, last = [(await desk.free.submit(image_base64=encoded(picture()))).json()["id"] for _ in range(10)]
     async with desk.browsing.open(desk.free.service.url) as page:
         rows = page.locator("#jobs > li")
         await expect(rows).to_have_count(10)
