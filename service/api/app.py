@@ -79,6 +79,7 @@ def routed_app(options: ApiOptions) -> FastAPI:
         mcp,
     ):
         app.include_router(module.router)
+    document_routes.mount_page_files(app)
     return app
 
 

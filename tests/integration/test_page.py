@@ -311,3 +311,15 @@ async def test_it_is_accessible_and_fits_a_small_screen(desk: Desk) -> None:
         await page.emulate_media(color_scheme="dark", reduced_motion="reduce")
         found = await Axe().run(page)
         assert found.violations_count == 0, found.generate_report()
+
+
+async def test_the_page_about_the_api_shows_every_route_and_loads_nothing_from_elsewhere(desk: Desk) -> None:
+    async with httpx.AsyncClient() as client:
+        document = (await client.get(f"{desk.free.service.url}/openapi.json")).json()
+    loaded: list[str] = []
+    async with desk.browsing.open("about:blank") as page:
+        page.on("request", lambda request: loaded.append(request.url))
+        await page.goto(f"{desk.free.service.url}/docs")
+        await expect(page.locator(".opblock")).to_have_count(sum(map(len, document["paths"].values())))
+    assert len(loaded) > 3
+    assert all(url.startswith((f"{desk.free.service.url}/", "data:")) for url in loaded)
