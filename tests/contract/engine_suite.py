@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -122,6 +123,23 @@ async def empty(engine: Engine, *, timeout_seconds: float = 20) -> None:
     async with asyncio.timeout(timeout_seconds):
         while await engine.depth():
             await asyncio.sleep(0.005)
+
+
+async def heard_of_at_once(home: EngineHome, recorder: Recorder) -> None:
+    """Hand work over until a piece has begun so soon that it was not merely come upon.
+
+    Who does not hear of work looks for it a second after the last time; that time is over when one begins here.
+    """
+    wait_seconds = 1.0
+    for number in range(20):
+        await asyncio.sleep(0.1)
+        begun = time.perf_counter()
+        await home.hand_over(due(f"job-{number}"))
+        await until(lambda n=number: len(recorder.called) > n)
+        wait_seconds = time.perf_counter() - begun
+        if number and wait_seconds < 0.5:
+            return
+    pytest.fail(f"the last one waited for {wait_seconds} s")
 
 
 @dataclass

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import psutil
@@ -14,44 +11,33 @@ import pytest
 
 from service.ports.callbacks import Receipt
 from tests.contract.test_callbacks import message, sending
-from tests.pauses import Pauses, watched_pauses
+from tests.effort import watched_turns
 from tests.servers import sockets
 from tests.servers.names import Names
 from tests.servers.sockets import OK, Authorities, Behaviour, Socket, listening
 
-LIMIT_SECONDS = 0.5
-SLACK_SECONDS = 5.0  # what a busy machine may add
+LIMIT_SECONDS = 2  # for those who would take for ever
+PATIENT_SECONDS = 60
 HEAD = b"HTTP/1.1 200 OK\r\n"
 
 
 @dataclass(slots=True)
-class Watch:
-    """How long the event loop was kept from other work, and how much memory was taken."""
+class Memory:
+    """How much of it was taken."""
 
-    pauses: Pauses
     _before: int = field(default_factory=lambda: psutil.Process().memory_info().rss)
-
-    @property
-    def longest_stall_seconds(self) -> float:
-        return self.pauses.longest_seconds
 
     @property
     def grown_bytes(self) -> int:
         return psutil.Process().memory_info().rss - self._before
 
 
-@asynccontextmanager
-async def watched() -> AsyncIterator[Watch]:
-    async with watched_pauses() as pauses:
-        yield Watch(pauses)
-
-
-async def attempt(behaviour: Behaviour, body: bytes = b"{}") -> tuple[Receipt, Socket]:
-    """One attempt, which must end in its time and leave the sender able to make another."""
-    async with listening(behaviour) as peer, sending("127.0.0.0/8", timeout_seconds=LIMIT_SECONDS) as sender:
-        started = time.perf_counter()
+async def attempt(
+    behaviour: Behaviour, body: bytes = b"{}", *, timeout_seconds: float = PATIENT_SECONDS
+) -> tuple[Receipt, Socket]:
+    """One attempt, which must end and leave the sender able to make another."""
+    async with listening(behaviour) as peer, sending("127.0.0.0/8", timeout_seconds=timeout_seconds) as sender:
         receipt = await sender.send(message(peer.url(), body))
-        assert time.perf_counter() - started < LIMIT_SECONDS + SLACK_SECONDS
         assert not sender.busy(peer.url())
         async with listening(sockets.answering(OK)) as good:
             assert (await sender.send(message(good.url()))).status == 200
@@ -107,21 +93,29 @@ async def attempt(behaviour: Behaviour, body: bytes = b"{}") -> tuple[Receipt, S
     ],
 )
 async def test_no_answer(behaviour: Behaviour, codes: set[str]) -> None:
-    receipt, peer = await attempt(behaviour)
+    timeout_seconds = LIMIT_SECONDS if "timeout" in codes else PATIENT_SECONDS
+    receipt, peer = await attempt(behaviour, timeout_seconds=timeout_seconds)
     assert receipt.status is None
     assert receipt.error_code in codes
     assert peer.connections == 1
 
 
 @pytest.mark.parametrize(
+    "behaviour",
+    [
+        pytest.param(sockets.dripping(HEAD + b"Content-Length: 99999\r\n\r\n", b"a"), id="body"),
+        pytest.param(sockets.dripping(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\na\r\n"), id="chunks"),
+    ],
+)
+async def test_a_status_is_an_answer_whose_body_drips_for_ever(behaviour: Behaviour) -> None:
+    receipt, _ = await attempt(behaviour, timeout_seconds=LIMIT_SECONDS)
+    assert (receipt.status, receipt.error_code) == (200, None)
+    assert (receipt.response_excerpt or "").startswith("a")
+
+
+@pytest.mark.parametrize(
     ("behaviour", "excerpt"),
     [
-        pytest.param(sockets.dripping(HEAD + b"Content-Length: 99999\r\n\r\n", b"a"), "a", id="body dripped for ever"),
-        pytest.param(
-            sockets.dripping(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\na\r\n"),
-            "a",
-            id="chunks dripped for ever",
-        ),
         pytest.param(sockets.answering_once(HEAD + b"Content-Length: 10\r\n\r\nhalf"), "half", id="close in the body"),
         pytest.param(
             sockets.answering_once(HEAD + b"Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\nZZ\r\n"),
@@ -141,22 +135,23 @@ async def test_a_status_is_an_answer_however_its_body_ends(behaviour: Behaviour,
 
 async def test_a_gigabyte_is_not_read() -> None:
     head = HEAD + b"Content-Length: 1073741824\r\n\r\n"
-    async with watched() as watch:
-        receipt, peer = await attempt(sockets.flooding(head, b"x" * 65536, times=16_384))
+    memory = Memory()
+    receipt, peer = await attempt(sockets.flooding(head, b"x" * 65536, times=16_384))
     assert receipt.status == 200
     assert receipt.response_excerpt == "x" * 4096
     assert peer.sent_bytes < 64 * 1024 * 1024  # what fits into the buffers of two sockets
-    assert watch.grown_bytes < 100 * 1024 * 1024
+    assert memory.grown_bytes < 100 * 1024 * 1024
 
 
 async def test_a_gzip_bomb_stays_packed() -> None:
-    async with watched() as watch:
-        receipt, _ = await attempt(sockets.answering(sockets.gzip_bomb(200 * 1024 * 1024)))
+    memory = Memory()
+    receipt, _ = await attempt(sockets.answering(sockets.gzip_bomb(200 * 1024 * 1024)))
     assert receipt.status == 200
     assert len((receipt.response_excerpt or "").encode()) <= 4096
-    assert watch.grown_bytes < 100 * 1024 * 1024
+    assert memory.grown_bytes < 100 * 1024 * 1024
 
 
+@pytest.mark.timeout(600)  # counting takes longer than what is counted
 @pytest.mark.parametrize(
     "behaviour",
     [
@@ -169,13 +164,10 @@ async def test_a_gzip_bomb_stays_packed() -> None:
     ],
 )
 async def test_no_flood_holds_up_the_event_loop(behaviour: Behaviour) -> None:
-    """Stalls of a noisy machine come and go; those that a peer causes come every time."""
-    stalls = []
-    for _ in range(3):
-        async with watched() as watch:
-            await attempt(behaviour)
-        stalls.append(watch.longest_stall_seconds)
-    assert min(stalls) < 0.1
+    """Whatever comes at once, others have their turn before much of it is read."""
+    async with watched_turns() as turns:
+        await attempt(behaviour)
+    assert turns.most_lines < 150_000
 
 
 async def test_a_peer_that_answers_before_it_has_the_body() -> None:
@@ -214,7 +206,7 @@ async def test_a_peer_that_never_reads_the_body() -> None:
         peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
         await asyncio.Event().wait()
 
-    receipt, _ = await attempt(deaf, b"x" * 50_000_000)
+    receipt, _ = await attempt(deaf, b"x" * 50_000_000, timeout_seconds=LIMIT_SECONDS)
     assert receipt.error_code == "timeout"
 
 

@@ -243,7 +243,7 @@ class TestAsking(LedgerSuite):
         async with home.ledger.changes(job.id) as changes, home.ledger.changes(job.id) as others:
             begun = await home.ledger.begin(job.id, now=NOW)
             assert begun is not None
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 await anext(changes)
                 await home.ledger.finish(begun, an_ending(), None)
                 await anext(changes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -80,15 +80,27 @@ class TestEveryPlace:
         assert await outages.get("openai") == OUTAGE
 
 
+@asynccontextmanager
+async def circuits_at(url: str, *, open_seconds: float) -> AsyncIterator[Sequence[Circuit]]:
+    async with home_at(url) as one, home_at(url) as two, home_at(url) as three:
+        yield [
+            Circuit("openai", outages=SqlOutages(home.database), clock=RealClock(), open_seconds=open_seconds)
+            for home in (one, two, three)
+        ]
+
+
 class TestCircuitsOfAFleet:
     @pytest.fixture
     async def circuits(self, postgres_url: str) -> AsyncIterator[Sequence[Circuit]]:
+        """Of three processes, which open for an hour."""
+        async with circuits_at(postgres_url, open_seconds=3600) as circuits:
+            yield circuits
+
+    @pytest.fixture
+    async def short_circuits(self, postgres_url: str) -> AsyncIterator[Sequence[Circuit]]:
         """Of three processes, which open for a second."""
-        async with home_at(postgres_url) as one, home_at(postgres_url) as two, home_at(postgres_url) as three:
-            yield [
-                Circuit("openai", outages=SqlOutages(home.database), clock=RealClock(), open_seconds=1)
-                for home in (one, two, three)
-            ]
+        async with circuits_at(postgres_url, open_seconds=1) as circuits:
+            yield circuits
 
     async def test_what_one_finds_out_keeps_the_others_from_asking(self, circuits: Sequence[Circuit]) -> None:
         first, *others = circuits
@@ -99,7 +111,8 @@ class TestCircuitsOfAFleet:
             assert (raised.value.called, raised.value.code) == (False, "billing_hard_limit_reached")
             assert circuit.state()["circuit"] == "open"
 
-    async def test_one_of_all_finds_out_whether_it_is_over(self, circuits: Sequence[Circuit]) -> None:
+    async def test_one_of_all_finds_out_whether_it_is_over(self, short_circuits: Sequence[Circuit]) -> None:
+        circuits = short_circuits
         await refused(circuits[0])
         out = most_out = calls = 0
         probed = asyncio.Event()
@@ -122,17 +135,21 @@ class TestCircuitsOfAFleet:
         assert calls == 15
         assert {circuit.state()["circuit"] for circuit in circuits} == {"closed"}
 
-    async def test_what_one_is_asked_for_all_heed_until_it_ends(self, circuits: Sequence[Circuit]) -> None:
+    async def test_what_one_is_asked_for_all_heed(self, circuits: Sequence[Circuit]) -> None:
         first, *others = circuits
-        await paused(first, seconds=1.5)
+        await paused(first, seconds=100)
         for circuit in others:
             with pytest.raises(ProviderFaultError, match="has asked for a pause") as raised:
                 await circuit.check()
             assert (raised.value.fault, raised.value.called) == (Fault.RATE_LIMITED, False)
-            assert 0 < (raised.value.retry_after_seconds or 0) <= 1.5
+            assert 0 < (raised.value.retry_after_seconds or 0) <= 100
             assert circuit.state()["circuit"] == "closed"
             assert "paused_until" in circuit.state()
-        await asyncio.sleep(1.6)
+
+    async def test_what_one_was_asked_for_ends(self, circuits: Sequence[Circuit]) -> None:
+        await paused(circuits[0], seconds=1)
+        await asyncio.gather(*(circuit.look() for circuit in circuits))
+        await asyncio.sleep(1.1)
         for circuit in circuits:
             await circuit.check()
             assert circuit.state() == {"circuit": "closed"}
@@ -140,8 +157,12 @@ class TestCircuitsOfAFleet:
     async def test_of_pauses_that_several_are_asked_for_at_once_the_longest_counts(
         self, circuits: Sequence[Circuit]
     ) -> None:
+        out = asyncio.Barrier(3)
         await asyncio.gather(
-            *(paused(circuit, seconds=seconds) for circuit, seconds in zip(circuits, (20, 60, 40), strict=True))
+            *(
+                paused(circuit, seconds=seconds, out=out)
+                for circuit, seconds in zip(circuits, (20, 60, 40), strict=True)
+            )
         )
         await asyncio.sleep(0.2)  # what was seen last is good for a moment
         await asyncio.gather(*(circuit.look() for circuit in circuits))
@@ -157,9 +178,11 @@ async def refused(circuit: Circuit) -> None:
             raise fault
 
 
-async def paused(circuit: Circuit, *, seconds: float) -> None:
+async def paused(circuit: Circuit, *, seconds: float, out: asyncio.Barrier | None = None) -> None:
+    """Have a call be told to pause, together with those who wait at the barrier."""
     fault = ProviderFaultError(Fault.RATE_LIMITED, "slow down", retry_after_seconds=seconds)
     with suppress(ProviderFaultError):
         async with circuit.call():
-            await asyncio.sleep(0.2)  # all of several are out by then
+            if out is not None:
+                await out.wait()
             raise fault

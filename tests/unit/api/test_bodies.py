@@ -22,7 +22,7 @@ from tests.threads import held_threads
 from tests.unit.api.test_tools import BASE64, ENCODED
 from tests.unit.api.world import World
 
-SMALL = ApiOptions(max_image_bytes=30_000, upload_wait_seconds=0.2, upload_seconds=0.3)
+SMALL = ApiOptions(max_image_bytes=30_000)
 BODY = json.dumps({"prompt": "invert", "image_base64": ENCODED}).encode()
 
 
@@ -142,7 +142,7 @@ async def test_json_of_another_kind(world: World, raw: bytes) -> None:
 
 
 async def test_slow_caller_is_given_up(world: World) -> None:
-    async with serving(world) as port:
+    async with serving(world, ApiOptions(max_image_bytes=30_000, upload_seconds=0.3)) as port:
         status, document = await exchange(port, head("Content-Length: 100"), b'{"prompt"')
     assert (status, document["code"], document["retryable"]) == (408, "request_timeout", True)
 

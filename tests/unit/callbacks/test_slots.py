@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from service.bootstrap.capabilities import SystemClock
 from service.callbacks.slots import HostSlots
@@ -38,23 +39,29 @@ async def test_who_gives_up_leaves_nothing_behind() -> None:
 
 
 async def test_a_full_host_is_stuck_once_nothing_moves() -> None:
-    slots = HostSlots(limits=LocalLimits(SystemClock()), per_host=1, stuck_seconds=0.05)
-    async with slots.slot("a.example"):
-        assert not slots.stuck("a.example")
+    slots, patient = (
+        HostSlots(limits=LocalLimits(SystemClock()), per_host=1, stuck_seconds=seconds) for seconds in (0.05, 60)
+    )
+    async with slots.slot("a.example"), patient.slot("a.example"):
         await asyncio.sleep(0.1)
         assert slots.stuck("a.example")
         assert not slots.stuck("b.example")
+        assert not patient.stuck("a.example")
     assert not slots.stuck("a.example")
 
 
 async def test_a_full_host_that_gets_on_is_not_stuck() -> None:
     slots = HostSlots(limits=LocalLimits(SystemClock()), per_host=1, stuck_seconds=0.3)
+    moved_at = time.monotonic()
 
     async def attempt() -> None:
+        nonlocal moved_at
         async with slots.slot("a.example"):
             await asyncio.sleep(0.05)
+            moved_at = time.monotonic()
 
     waiting = [asyncio.create_task(attempt()) for _ in range(12)]
     while not all(task.done() for task in waiting):
-        assert not slots.stuck("a.example")
+        stuck = slots.stuck("a.example")
+        assert not stuck or time.monotonic() - moved_at > 0.3  # so it is where the machine stands still
         await asyncio.sleep(0.01)

@@ -253,6 +253,7 @@ async def test_who_waits_too_long_for_a_turn_is_let_go(empty_postgres_url: str) 
     first = asyncio.create_task(database.write(busy))
     await asyncio.to_thread(begun.wait)
     second = asyncio.create_task(database.read(numbers))
+    await asyncio.sleep(0)  # it waits from now on
     await asyncio.sleep(0.1)
     go.set()
     await first

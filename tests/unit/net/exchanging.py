@@ -25,8 +25,8 @@ async def opened(
     names: Resolver | None = None,
     tls: ssl.SSLContext | None = None,
     proxies: Proxies | None = None,
-    dns_timeout_seconds: float = 2.0,
-    connect_timeout_seconds: float = 2.0,
+    dns_timeout_seconds: float = 30.0,
+    connect_timeout_seconds: float = 30.0,
 ) -> AsyncIterator[GuardedClient]:
     client = GuardedClient(
         guard=URLGuard(policy=AddressPolicy(networks), allow_http=True),
@@ -43,8 +43,8 @@ async def opened(
 
 
 async def ask(client: GuardedClient, url: str, *, trusted: bool = False, **changes: Any) -> HttpAnswer:
-    """One exchange, a GET of at most 1000 bytes in 5 s where the test does not say otherwise."""
-    usual = {"method": "GET", "headers": {}, "timeout_seconds": 5, "max_body_bytes": 1000}
+    """One exchange, a GET of at most 1000 bytes in 30 s where the test does not say otherwise."""
+    usual = {"method": "GET", "headers": {}, "timeout_seconds": 30, "max_body_bytes": 1000}
     return await client.exchange(HttpRequest(**usual | {"url": client.admit(url, trusted=trusted)} | changes))
 
 

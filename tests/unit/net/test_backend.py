@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import time
 
 import pytest
 
@@ -83,19 +82,16 @@ async def test_what_was_checked_is_what_is_connected_to() -> None:
         assert (outside.connections, inside.connections) == (1, 0)
 
 
-async def test_open_and_closed_ports_behind_the_guard_look_the_same() -> None:
+async def test_open_closed_and_silent_ports_behind_the_guard_look_the_same() -> None:
+    """Neither is connected to, so not even the time that it takes tells them apart."""
     names = Names(hooks_example=[["127.0.0.1"]])
     async with listening(answering(OK)) as inside, opened(names=names) as client:
         async with listening(answering(OK)) as gone:
             closed_port = gone.port
-        taken: dict[int, list[float]] = {inside.port: [], closed_port: []}
-        for port in [inside.port, closed_port] * 20:
-            started = time.perf_counter()
-            error = await fault(client, f"http://hooks.example:{port}/")
-            taken[port].append(time.perf_counter() - started)
-            assert (error.fault, error.timings.connect_ms) == (ExchangeFault.FORBIDDEN_ADDRESS, None)
-        opened_at_best, closed_at_best = (min(times) for times in taken.values())
-        assert abs(opened_at_best - closed_at_best) < 0.005
+        with Backlog() as silent_port:
+            for port in (inside.port, closed_port, silent_port):
+                error = await fault(client, f"http://hooks.example:{port}/")
+                assert (error.fault, error.timings.connect_ms) == (ExchangeFault.FORBIDDEN_ADDRESS, None)
         assert inside.connections == 0
 
 
@@ -118,11 +114,9 @@ async def test_unknown_names_and_empty_answers() -> None:
 
 
 async def test_a_slow_resolver_is_not_waited_for() -> None:
-    async with opened(names=Names(30.0), dns_timeout_seconds=0.05) as client:
-        started = time.perf_counter()
+    async with opened(names=Names(600.0), dns_timeout_seconds=0.05) as client:
         error = await fault(client, "http://hooks.example/")
         assert error.fault is ExchangeFault.DNS_TIMEOUT
-        assert time.perf_counter() - started < 5
         assert error.timings.dns_ms is not None
         assert error.timings.dns_ms >= 40
 
@@ -161,6 +155,6 @@ async def test_a_dead_address_leaves_time_for_the_living() -> None:
         names = Names(hooks_example=[["127.0.0.1", "127.0.0.2"]])
         async with (
             listening(answering(OK), host="127.0.0.2", port=port),
-            opened(*LOOPBACK, names=names, connect_timeout_seconds=1.0) as client,
+            opened(*LOOPBACK, names=names, connect_timeout_seconds=4.0) as client,
         ):
             assert (await ask(client, f"http://hooks.example:{port}/")).status == 200

@@ -158,7 +158,7 @@ async def test_who_waits_for_a_probe_goes_by_what_it_tells(clock: HandClock) -> 
         waiting = [asyncio.create_task(circuit.check()) for _ in range(3)]
         await asyncio.sleep(0.01)
         assert not any(task.done() for task in waiting)
-    await asyncio.wait_for(asyncio.gather(*waiting), 10)
+    await asyncio.wait_for(asyncio.gather(*waiting), 30)
 
 
 async def test_a_probe_that_tells_nothing_for_long_counts_as_lost(circuit: Circuit, clock: HandClock) -> None:

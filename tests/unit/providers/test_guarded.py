@@ -72,7 +72,7 @@ async def test_of_many_at_once_only_those_already_out_meet_it(server: ImagesServ
 async def test_one_probe_finds_out_whether_it_is_paid_again(
     server: ImagesServer, provider: GuardedProvider, clock: HandClock
 ) -> None:
-    server.script("billing_hard_limit", Reply(delay_seconds=0.5))
+    server.script("billing_hard_limit", "hang")
     await fault_of(provider)
     clock.forward(60)
     asked = [asyncio.create_task(ask(provider)) for _ in range(4)]
@@ -80,6 +80,7 @@ async def test_one_probe_finds_out_whether_it_is_paid_again(
         await asyncio.sleep(0.01)
     await asyncio.sleep(0.1)
     assert len(server.calls) == 2  # the others wait for what the probe tells
+    server.release()
     await asyncio.gather(*asked)
     assert len(server.calls) == 5
     assert (await provider.state())["circuit"] == "closed"

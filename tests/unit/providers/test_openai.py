@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import io
+import json
 import os
 import socket
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -228,7 +231,7 @@ async def test_nothing_of_the_key_is_shown(server: ImagesServer, openai: OpenAIP
 @pytest.mark.parametrize("reply", ["hang", "drip"])
 async def test_an_answer_that_takes_too_long_is_lost(server: ImagesServer, openai: OpenAIProvider, reply: str) -> None:
     server.script(reply)
-    fault = await fault_of(openai, task(timeout_seconds=0.4))
+    fault = await fault_of(openai, task(timeout_seconds=2))
     assert fault.fault is Fault.AMBIGUOUS
     assert "too long" in fault.message
 
@@ -295,7 +298,7 @@ async def test_more_calls_wait_at_once_than_a_client_takes_by_itself(
 ) -> None:
     server.script(always="hang")
     calls = [asyncio.create_task(openai.start(task())) for _ in range(150)]
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(100):
         while server.in_flight < 150:
             await asyncio.sleep(0.01)
     for call in calls:
@@ -304,27 +307,39 @@ async def test_more_calls_wait_at_once_than_a_client_takes_by_itself(
 
 
 async def test_large_pictures_do_not_hold_up_the_event_loop(server: ImagesServer, openai: OpenAIProvider) -> None:
+    """What blocks does so every time, so one call of many is enough that comes off well.
+
+    It must not work at a stretch for nearly as long as the standard library takes to read its answer, as the SDK would.
+    """
     server.script(always=Reply(ready_made_bytes=4_000_000))
     large = task(pictures=(replace(picture(), data=os.urandom(4_000_000)),))
-    await openai.start(large)
-    highest = []
-    for _ in range(3):
-        highest.append(await _highest_lag_seconds(openai, large))
-        if highest[-1] < 0.05:
-            break
-    assert min(highest) < 0.05  # the least of three: the machine has other work too
+    shares = []
+    for _ in range(20):
+        longest_seconds, answer = await _longest_stretch_seconds(openai, large)
+        shares.append(longest_seconds / _plain_reading_seconds(answer))
+        if shares[-1] < 0.6:
+            return
+    pytest.fail(f"the shares were {shares}")
 
 
-async def _highest_lag_seconds(openai: OpenAIProvider, large: Task) -> float:
-    loop = asyncio.get_running_loop()
+async def _longest_stretch_seconds(openai: OpenAIProvider, large: Task) -> tuple[float, bytes]:
+    """In processor time of this thread, and the picture."""
     call = asyncio.create_task(openai.start(large))
-    highest = 0.0
+    longest = 0.0
     while not call.done():
-        before = loop.time()
-        await asyncio.sleep(0.001)
-        highest = max(highest, loop.time() - before - 0.001)
-    assert len((await call).data) > 3_900_000
-    return highest
+        before = time.thread_time()
+        await asyncio.sleep(0)
+        longest = max(longest, time.thread_time() - before)
+    result = await call
+    assert len(result.data) > 3_900_000
+    return longest, result.data
+
+
+def _plain_reading_seconds(picture: bytes) -> float:
+    answer = json.dumps({"data": [{"b64_json": base64.b64encode(picture).decode()}]}).encode()
+    before = time.thread_time()
+    base64.b64decode(json.loads(answer)["data"][0]["b64_json"], validate=True)
+    return time.thread_time() - before
 
 
 async def test_the_ping_asks_for_the_model(server: ImagesServer, openai: OpenAIProvider) -> None:

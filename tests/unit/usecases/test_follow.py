@@ -49,6 +49,13 @@ async def heard(stream: AsyncIterator[T | None]) -> list[T]:
         return [one async for one in stream if one is not None]
 
 
+async def passed_on(stream: AsyncIterator[T | None], to: asyncio.Queue[T]) -> None:
+    """Put all that a stream brings into a queue, as soon as it comes."""
+    async for one in stream:
+        if one is not None:
+            await to.put(one)
+
+
 async def first(stream: AsyncIterator[T | None], count: int) -> list[T]:
     """So much of a stream, which is then left."""
     found: list[T] = []
@@ -136,15 +143,21 @@ async def test_what_nobody_announced_is_found_at_the_tick(at: BatchHome, follow:
 
 async def test_stopping_ends_what_waits_and_what_is_still_asked_for(at: BatchHome, follow: FollowJob) -> None:
     job = await at.begun()
-    listening = asyncio.create_task(heard(await events(follow, job)))
-    watching = asyncio.create_task(heard(await follow.standings(job.tenant, job.id, tick_seconds=LONG)))
+    told, shown = asyncio.Queue[Event](), asyncio.Queue[object]()
+    listening = asyncio.create_task(passed_on(await events(follow, job), told))
+    watching = asyncio.create_task(passed_on(await follow.standings(job.tenant, job.id, tick_seconds=LONG), shown))
+    async with asyncio.timeout(20):
+        assert numbers([await told.get(), await told.get()]) == [1, 2]
+        await shown.get()
     waits = await events(follow, job)
     await first(waits, 2)
     asking = asyncio.ensure_future(anext(waits))
     await asyncio.sleep(0.05)
     follow.stop()
-    assert numbers(await listening) == [1, 2]
-    assert len(await watching) == 1
+    async with asyncio.timeout(20):
+        await asyncio.gather(listening, watching)
+    assert told.empty()
+    assert shown.empty()
     assert await asking is None
     assert await heard(waits) == []
     assert await heard(await events(follow, job)) == []
