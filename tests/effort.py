@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from types import FrameType
 
 
@@ -34,3 +36,39 @@ def most_bytes(work: Callable[[], object]) -> int:
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
+
+
+class Turns:
+    """How much of Python runs before the event loop gets to its next turn."""
+
+    def __init__(self) -> None:
+        self._lines = 0
+        self.most_lines = 0
+
+    def note(self, _frame: FrameType, event: str, _argument: object) -> object:
+        """As `sys.settrace` calls it."""
+        self._lines += event == "line"
+        return self.note
+
+    async def watch(self) -> None:
+        """Look once a turn until canceled."""
+        while True:
+            before = self._lines
+            await asyncio.sleep(0)
+            self.most_lines = max(self.most_lines, self._lines - before)
+
+
+@asynccontextmanager
+async def watched_turns() -> AsyncIterator[Turns]:
+    """Watch this event loop for the length of a block; what other threads run is left out."""
+    turns = Turns()
+    watching = asyncio.create_task(turns.watch())
+    before = sys.gettrace()
+    sys.settrace(turns.note)
+    try:
+        yield turns
+    finally:
+        sys.settrace(before)
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
