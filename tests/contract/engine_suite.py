@@ -112,13 +112,13 @@ def due(ref: str, *, kind: WorkKind = WorkKind.JOB, in_seconds: float = 0, prior
     return Work(kind=kind, ref=ref, due_at=at, priority=priority)
 
 
-async def until(condition: Callable[[], bool], *, timeout_seconds: float = 20) -> None:
+async def until(condition: Callable[[], bool], *, timeout_seconds: float = 40) -> None:
     async with asyncio.timeout(timeout_seconds):
         while not condition():
             await asyncio.sleep(0.002)
 
 
-async def empty(engine: Engine, *, timeout_seconds: float = 20) -> None:
+async def empty(engine: Engine, *, timeout_seconds: float = 40) -> None:
     """Wait until no work is left."""
     async with asyncio.timeout(timeout_seconds):
         while await engine.depth():

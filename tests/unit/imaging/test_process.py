@@ -202,7 +202,7 @@ def test_closing_ends_what_runs(workers: list[WorkerProcess]) -> None:
     thread, raised = perform_behind(worker, slow())
     busy(pid)
     worker.close()
-    thread.join(10)
+    thread.join(60)
     assert [type(error) for error in raised] == [WorkersClosedError]
     with pytest.raises(WorkersClosedError):
         worker.perform(EASY)

@@ -82,7 +82,7 @@ async def test_a_canceled_caller_is_let_go_once_its_transaction_is_settled(datab
     settled: list[int] = []
 
     def slow(connection: Connection) -> int:
-        go.wait(10)
+        go.wait(30)
         return insert(connection, 1)
 
     writing = asyncio.create_task(database.write(slow, settled.append))
@@ -112,7 +112,7 @@ async def test_a_read_sees_one_state_throughout(database: SqliteDatabase) -> Non
     def twice(connection: Connection) -> tuple[list[int], list[int]]:
         first = numbers(connection)
         loop.call_soon_threadsafe(begun.set)
-        between.wait(10)
+        between.wait(30)
         return first, numbers(connection)
 
     reading = asyncio.create_task(database.read(twice))

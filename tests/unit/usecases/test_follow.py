@@ -45,7 +45,7 @@ async def events(follow: FollowJob, job: Job, *, after: int = 0, tick: float = L
 
 async def heard(stream: AsyncIterator[T | None]) -> list[T]:
     """All that a stream brings up to its end."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         return [one async for one in stream if one is not None]
 
 
@@ -59,7 +59,7 @@ async def passed_on(stream: AsyncIterator[T | None], to: asyncio.Queue[T]) -> No
 async def first(stream: AsyncIterator[T | None], count: int) -> list[T]:
     """So much of a stream, which is then left."""
     found: list[T] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         async for one in stream:
             if one is not None:
                 found.append(one)
@@ -146,7 +146,7 @@ async def test_stopping_ends_what_waits_and_what_is_still_asked_for(at: BatchHom
     told, shown = asyncio.Queue[Event](), asyncio.Queue[object]()
     listening = asyncio.create_task(passed_on(await events(follow, job), told))
     watching = asyncio.create_task(passed_on(await follow.standings(job.tenant, job.id, tick_seconds=LONG), shown))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         assert numbers([await told.get(), await told.get()]) == [1, 2]
         await shown.get()
     waits = await events(follow, job)
@@ -154,7 +154,7 @@ async def test_stopping_ends_what_waits_and_what_is_still_asked_for(at: BatchHom
     asking = asyncio.ensure_future(anext(waits))
     await asyncio.sleep(0.05)
     follow.stop()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await asyncio.gather(listening, watching)
     assert told.empty()
     assert shown.empty()
