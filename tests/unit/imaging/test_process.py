@@ -40,7 +40,7 @@ def workers() -> Iterator[list[WorkerProcess]]:
 
 
 def started(workers: list[WorkerProcess], **options: Any) -> WorkerProcess:
-    settings = {"memory_bytes": ENOUGH, "timeout_seconds": 60.0, "requests_per_process": 100, **options}
+    settings = {"memory_bytes": ENOUGH, "timeout_seconds": 600.0, "requests_per_process": 100, **options}
     workers.append(WorkerProcess(**settings))
     workers[-1].wait_ready()
     return workers[-1]
