@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Executable, bindparam, func, insert, select
@@ -30,20 +32,32 @@ _INSERT_JOB = insert(jobs)
 _CLAIM_KEY = Upsert(keys, _unless_alive)
 
 
-def record(connection: Connection, job: Job, idempotency: IdempotencyKey | None) -> Accepted:
-    """Write a job down, unless its key stands for one already."""
-    if idempotency is not None and (earlier := _claim(connection, job, idempotency)) is not None:
-        return earlier
-    connection.execute(_INSERT_JOB, job_values(job))
-    append(connection, happened(job.id, "job.queued", job.created_at))
-    return Accepted(job.id, replayed=False, fingerprint=idempotency.fingerprint if idempotency else None)
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """A job to be written down, unless its key stands for one already."""
+
+    job: Job
+    idempotency: IdempotencyKey | None
 
 
-def _claim(connection: Connection, job: Job, idempotency: IdempotencyKey) -> Accepted | None:
+def record(connection: Connection, acceptances: Sequence[Acceptance]) -> list[Accepted]:
+    """Write jobs down; what became of each."""
+    accepted = [_claim(connection, acceptance) for acceptance in acceptances]
+    new = [acceptance.job for acceptance, one in zip(acceptances, accepted, strict=True) if not one.replayed]
+    if new:
+        connection.execute(_INSERT_JOB, [job_values(job) for job in new])
+        append(connection, *(happened(job.id, "job.queued", job.created_at) for job in new))
+    return accepted
+
+
+def _claim(connection: Connection, acceptance: Acceptance) -> Accepted:
     """Take a key for a job in one statement, so that of two requests at once only one can; the other gets its job.
 
     On Postgres the other one waits for what becomes of the first: it never sees a key without its job.
     """
+    job, idempotency = acceptance.job, acceptance.idempotency
+    if idempotency is None:
+        return Accepted(job.id, replayed=False)
     values = {
         "tenant": job.tenant,
         "key": idempotency.key,
@@ -53,7 +67,8 @@ def _claim(connection: Connection, job: Job, idempotency: IdempotencyKey) -> Acc
         "alive_after": job.created_at - KEY_LIFETIME,
     }
     claimed = connection.execute(_CLAIM_KEY.on(connection), values).one_or_none()
-    return None if claimed else find(connection, job.tenant, idempotency.key, now=job.created_at)
+    earlier = None if claimed else find(connection, job.tenant, idempotency.key, now=job.created_at)
+    return earlier or Accepted(job.id, replayed=False, fingerprint=idempotency.fingerprint)
 
 
 def find(connection: Connection, tenant: str, key: str, *, now: datetime) -> Accepted | None:

@@ -11,6 +11,7 @@ from service.domain.batches import Batch, Found, Group, Item, ItemEnding
 from service.domain.jobs import Job
 from service.domain.work import Work
 from service.ledger import accepting, batches, groups, items, listing, taking
+from service.ledger.accepting import Acceptance
 from service.ledger.database import Database
 from service.ledger.facts import Fact, Facts
 from service.ledger.feed import Feed
@@ -29,7 +30,7 @@ class SqlBatchLedger:
         """Record a batch with its job, first event, idempotency key and the work on it."""
 
         def body(connection: Connection) -> Fact[Accepted]:
-            accepted = accepting.record(connection, job, idempotency)
+            (accepted,) = accepting.record(connection, [Acceptance(job, idempotency)])
             if accepted.replayed:
                 return Fact(accepted)
             batches.record(connection, batch)

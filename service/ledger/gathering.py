@@ -1,14 +1,13 @@
-"""Writes of one kind: each a transaction, or one transaction of all that come at the same moment."""
+"""Writes of one kind, each in a transaction of its own, or all that come at the same moment in one."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Generic, TypeVar
 
-from sqlalchemy import Connection
-
 from service.ledger.facts import Fact, Facts
+from service.ledger.joining import Joinable, Kind
 from service.ports.ledger import LedgerUnavailableError
 
 P = TypeVar("P")
@@ -18,22 +17,22 @@ _TRANSACTIONS_AT_ONCE = 2  # one of them may take long
 
 
 class Singly(Generic[P, R]):
-    """Makes a transaction of each write, for a database that groups commits by itself.
+    """Makes a transaction of each write, at once; the database may join them by itself.
 
     Args:
         facts: Runs the transactions.
-        alone: The body of one.
+        kind: Their bodies.
         lasting: As `Database.write` takes it.
     """
 
-    def __init__(self, facts: Facts, *, alone: Callable[[Connection, P], Fact[R]], lasting: bool = True) -> None:
+    def __init__(self, facts: Facts, kind: Kind[P, Fact[R]], *, lasting: bool = True) -> None:
         self._facts = facts
-        self._alone = alone
+        self._kind = kind
         self._lasting = lasting
 
     async def write(self, wanted: P) -> R:
         """Make a write, and return once it is done."""
-        return await self._facts.write(lambda connection: self._alone(connection, wanted), lasting=self._lasting)
+        return await self._facts.write(Joinable(self._kind, wanted), lasting=self._lasting)
 
     async def settle(self) -> None:
         """Nothing to do: the database has all of it."""
@@ -48,20 +47,12 @@ class Gathering(Generic[P, R]):
 
     Args:
         facts: Runs the transactions.
-        together: The body of a common one: what each write made true, None for those that it leaves out.
-        alone: The body of one for a single write.
+        kind: Their bodies.
     """
 
-    def __init__(
-        self,
-        facts: Facts,
-        *,
-        together: Callable[[Connection, Sequence[P]], Sequence[Fact[R] | None]],
-        alone: Callable[[Connection, P], Fact[R]],
-    ) -> None:
+    def __init__(self, facts: Facts, kind: Kind[P, Fact[R]]) -> None:
         self._facts = facts
-        self._together = together
-        self._alone = alone
+        self._kind = kind
         self._turn = asyncio.Semaphore(_TRANSACTIONS_AT_ONCE)
         self._gathered: list[P] = []
         self._next: asyncio.Task[Sequence[Fact[R] | None]] | None = None
@@ -81,7 +72,7 @@ class Gathering(Generic[P, R]):
             await asyncio.wait([writing])
             raise
         if fact is None:
-            return await self._facts.write(lambda connection: self._alone(connection, wanted))
+            return await self._facts.write(Joinable(self._kind, wanted))
         return fact.result
 
     async def settle(self) -> None:
@@ -93,7 +84,7 @@ class Gathering(Generic[P, R]):
         async with self._turn:
             gathered, self._gathered, self._next = self._gathered, [], None
             try:
-                return await self._facts.write_each(lambda connection: self._together(connection, gathered))
+                return await self._facts.write_each(lambda connection: self._kind.together(connection, gathered))
             except LedgerUnavailableError:
                 raise
             except Exception:  # noqa: BLE001 - each is told of its own

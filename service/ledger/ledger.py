@@ -15,10 +15,12 @@ from service.domain.events import Event
 from service.domain.jobs import Attempt, Ending, Job
 from service.domain.work import Work, WorkKind
 from service.ledger import accepting, deliveries, events, jobs, retention, running, transitions
+from service.ledger.accepting import Acceptance
 from service.ledger.database import Database
 from service.ledger.facts import Fact, Facts
 from service.ledger.feed import Feed
 from service.ledger.gathering import Gathering, Singly
+from service.ledger.joining import Kind
 from service.ledger.transitions import Begin, Finish
 from service.ports.engine import WorkQueue
 from service.ports.ledger import Accepted, IdempotencyKey, JobQuery
@@ -37,29 +39,23 @@ class SqlLedger:
         self._database = database
         self._feed = feed or Feed()
         self._facts = Facts(database, queue=queue, feed=self._feed)
+        begins, ends = Kind(self._begin_each, self._begin), Kind(self._finish_each, self._finish)
+        self._accepts = Singly(self._facts, Kind(self._accept_each, self._accept))
         self._begins: Singly[Begin, Job | None] | Gathering[Begin, Job | None]
         self._ends: Singly[Finish, bool] | Gathering[Finish, bool]
         if database.groups_commits:
             # Nothing comes of a beginning that the next run would not do again, until a later write takes it along.
-            self._begins = Singly(self._facts, alone=self._begin, lasting=False)
-            self._ends = Singly(self._facts, alone=self._finish)
+            self._begins = Singly(self._facts, begins, lasting=False)
+            self._ends = Singly(self._facts, ends)
         else:
-            self._begins = Gathering(self._facts, together=self._begin_each, alone=self._begin)
-            self._ends = Gathering(self._facts, together=self._finish_each, alone=self._finish)
+            self._begins = Gathering(self._facts, begins)
+            self._ends = Gathering(self._facts, ends)
 
     # accepting
 
     async def accept(self, job: Job, *, idempotency: IdempotencyKey | None = None) -> Accepted:
         """Record a job, its first event, its idempotency key and the work on it."""
-
-        def body(connection: Connection) -> Fact[Accepted]:
-            accepted = accepting.record(connection, job, idempotency)
-            if accepted.replayed:
-                return Fact(accepted)
-            work = Work(kind=WorkKind.JOB, ref=job.id, due_at=job.created_at, priority=job.priority)
-            return Fact(accepted, self._facts.deferred(connection, work), job.id)
-
-        return await self._facts.write(body)
+        return await self._accepts.write(Acceptance(job, idempotency))
 
     async def find_accepted(self, tenant: str, key: str, *, now: datetime) -> Accepted | None:
         """The job that an idempotency key of the last 24 hours stands for."""
@@ -68,6 +64,17 @@ class SqlLedger:
     async def unfinished_count(self, tenant: str) -> int:
         """How many jobs of a tenant are queued or running."""
         return await self._facts.read(accepting.unfinished, tenant)
+
+    def _accept(self, connection: Connection, acceptance: Acceptance) -> Fact[Accepted]:
+        return self._accept_each(connection, [acceptance])[0]
+
+    def _accept_each(self, connection: Connection, acceptances: Sequence[Acceptance]) -> Sequence[Fact[Accepted]]:
+        facts = [
+            Fact(accepted) if accepted.replayed else Fact(accepted, (_work_on(acceptance.job),), acceptance.job.id)
+            for acceptance, accepted in zip(acceptances, accepting.record(connection, acceptances), strict=True)
+        ]
+        self._facts.deferred(connection, *(work for fact in facts for work in fact.work))
+        return facts
 
     # running
 
@@ -223,6 +230,10 @@ class SqlLedger:
         await self._begins.settle()
         await self._ends.settle()
         await self._database.close()
+
+
+def _work_on(job: Job) -> Work:
+    return Work(kind=WorkKind.JOB, ref=job.id, due_at=job.created_at, priority=job.priority)
 
 
 def _messages(end: Finish) -> tuple[Work, ...]:

@@ -15,6 +15,7 @@ from typing import Any, cast
 from sqlalchemy import Connection, Engine
 
 from service.ledger.database import Transaction
+from service.ledger.joining import Joinable, Kind
 from service.ledger.trouble import explained
 from service.ports.ledger import LedgerUnavailableError
 
@@ -43,7 +44,8 @@ class GroupWriter:
     """Runs transactions one after the other in a thread of its own.
 
     While one group is being synced to the disk the next one gathers, so that the number of commits follows the disk
-    and not the number of callers. Each transaction has a savepoint: one that fails leaves the others alone.
+    and not the number of callers. Each transaction has a savepoint: one that fails leaves the others alone. Those of a
+    kind are run together; where that fails, or leaves some of them out, each is run alone.
 
     Args:
         engine: Its transactions begin with the write lock, so that no statement of a group can meet a busy database.
@@ -96,15 +98,29 @@ class GroupWriter:
                 # NORMAL leaves the log to the next commit that is synced: https://www.sqlite.org/pragma.html#pragma_synchronous
                 driver.execute(f"PRAGMA synchronous={'FULL' if any(write.lasting for write in writes) else 'NORMAL'}")
                 with connection.begin():
-                    # Past SQLAlchemy, whose own savepoints cost more than many a transaction here.
-                    outcomes = [_outcome(connection, driver, write.body) for write in writes]
+                    outcomes = _outcomes(connection, driver, [write.body for write in writes])
             self.commits += 1
         except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must hear of it
             return [_Failed(explained(error))] * len(writes)
         return outcomes
 
 
+def _outcomes(connection: Connection, driver: sqlite3.Connection, bodies: Sequence[Transaction[Any]]) -> list[Any]:
+    kinds: dict[Kind[Any, Any], list[Joinable[Any, Any]]] = {}
+    for body in bodies:
+        if isinstance(body, Joinable):
+            kinds.setdefault(body.kind, []).append(body)
+    made: dict[Transaction[Any], Any] = {}
+    for kind, alike in kinds.items():
+        if len(alike) > 1:
+            results = _outcome(connection, driver, kind.joined(alike))
+            if not isinstance(results, _Failed):
+                made |= {body: result for body, result in zip(alike, results, strict=True) if result is not None}
+    return [made[body] if body in made else _outcome(connection, driver, body) for body in bodies]
+
+
 def _outcome(connection: Connection, driver: sqlite3.Connection, body: Transaction[Any]) -> Any:
+    # Past SQLAlchemy, whose own savepoints cost more than many a transaction here.
     driver.execute("SAVEPOINT body")
     try:
         result = body(connection)
