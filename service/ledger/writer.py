@@ -20,7 +20,7 @@ from service.ledger.trouble import explained
 from service.ports.ledger import LedgerUnavailableError
 
 _MOST_IN_ONE_COMMIT = 512
-_TOLD_IN_ONE_TURN = 8
+_TOLD_IN_ONE_TURN = 4
 
 
 @dataclass(slots=True)
