@@ -7,13 +7,15 @@ import resource
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, text
 
+from service.ledger.database import Transaction
+from service.ledger.joining import Joinable, Kind
 from service.ledger.sqlite import SqliteDatabase
 from service.ports.ledger import LedgerUnavailableError
 
@@ -61,6 +63,54 @@ async def test_those_whose_transactions_share_a_commit_go_on_a_few_in_a_turn(dat
     await asyncio.gather(*(write(n) for n in range(200)))
     counting.cancel()
     assert max(Counter(went_on).values()) < 20
+
+
+async def together(database: SqliteDatabase, bodies: Sequence[Transaction[str]]) -> Sequence[str | BaseException]:
+    """What comes of writes that share a commit."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def hold(_connection: Connection) -> None:
+        begun.set()
+        go_on.wait()
+
+    holding = asyncio.create_task(database.write(hold))
+    await asyncio.to_thread(begun.wait)
+    writing = [asyncio.create_task(database.write(body)) for body in bodies]
+    await asyncio.sleep(0)  # now they wait for the one that holds the writer up
+    go_on.set()
+    await holding
+    return await asyncio.gather(*writing, return_exceptions=True)
+
+
+def insert_each(connection: Connection, wanted: Sequence[int]) -> list[str | None]:
+    """Leaves out what is above 100, and takes no multiple of 50."""
+    taken = [n for n in wanted if n <= 100]
+    connection.execute(text("INSERT INTO t VALUES (:n, NULL)"), [{"n": n} for n in taken])
+    if any(n % 50 == 0 for n in taken):
+        raise ValueError(taken)
+    return [f"{n} of {len(taken)}" if n in taken else None for n in wanted]
+
+
+def insert_one(connection: Connection, n: int) -> str:
+    insert(connection, n)
+    if n % 50 == 0:
+        raise ValueError(n)
+    return f"{n} alone"
+
+
+async def test_writes_of_one_kind_that_share_a_commit_are_run_together(database: SqliteDatabase) -> None:
+    one, other = Kind(insert_each, insert_one), Kind(insert_each, insert_one)
+    bodies = [Joinable(one, 1), Joinable(other, 2), Joinable(one, 3), lambda c: f"{insert(c, 4)}", Joinable(one, 101)]
+    assert await together(database, bodies) == ["1 of 2", "2 alone", "3 of 2", "4", "101 alone"]
+    assert await database.read(numbers) == [1, 2, 3, 4, 101]
+
+
+async def test_one_that_fails_together_with_others_fails_alone(database: SqliteDatabase) -> None:
+    kind = Kind(insert_each, insert_one)
+    first, failed, last = await together(database, [Joinable(kind, n) for n in (1, 50, 3)])
+    assert (first, last) == ("1 alone", "3 alone")
+    assert isinstance(failed, ValueError)
+    assert await database.read(numbers) == [1, 3]
 
 
 async def test_a_transaction_that_fails_leaves_those_beside_it_alone(database: SqliteDatabase) -> None:
