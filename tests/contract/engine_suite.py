@@ -25,8 +25,9 @@ from service.ledger.postgres import PostgresDatabase
 from service.ledger.postgres_connections import connection_parameters
 from service.ports.engine import Engine, Handler, WorkQueue
 from tests.contract.ledger_suite import SystemClock, sqlite_home
+from tests.patience import PATIENCE_SECONDS
 
-RHYTHM = Rhythm(beat_seconds=0.2, silent_seconds=2)
+RHYTHM = Rhythm()  # the engine's own: with a quicker one, what a busy machine takes a while to answer seems lost
 BACKOFF = Backoff(first_seconds=0.05, longest_seconds=0.2)
 CONCURRENCY = {WorkKind.JOB: 4, WorkKind.SHARD: 1, WorkKind.DELIVERY: 1000, WorkKind.HOUSEKEEPING: 1}
 
@@ -52,6 +53,14 @@ class EngineHome:
     async def start(self, **handlers: Handler) -> None:
         """Start with handlers given by the names of their kinds in small letters."""
         await self.engine.start({WorkKind(name): handler for name, handler in handlers.items()})
+
+    @asynccontextmanager
+    async def stopping(self) -> AsyncIterator[None]:
+        """Nothing new begins any more; leaving waits until what runs has ended."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.engine.stop(grace_seconds=PATIENCE_SECONDS))
+            await asyncio.sleep(0)
+            yield
 
     async def restart(self, **handlers: Handler) -> None:
         """Stop at once and go on as a new process would."""
@@ -112,15 +121,16 @@ def due(ref: str, *, kind: WorkKind = WorkKind.JOB, in_seconds: float = 0, prior
     return Work(kind=kind, ref=ref, due_at=at, priority=priority)
 
 
-async def until(condition: Callable[[], bool], *, timeout_seconds: float = 40) -> None:
-    async with asyncio.timeout(timeout_seconds):
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for what, once it is so, stays so: it may be long past when it is looked at."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not condition():
             await asyncio.sleep(0.002)
 
 
-async def empty(engine: Engine, *, timeout_seconds: float = 40) -> None:
+async def empty(engine: Engine) -> None:
     """Wait until no work is left."""
-    async with asyncio.timeout(timeout_seconds):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while await engine.depth():
             await asyncio.sleep(0.005)
 
@@ -131,15 +141,19 @@ async def heard_of_at_once(home: EngineHome, recorder: Recorder) -> None:
     Who does not hear of work looks for it a second after the last time; that time is over when one begins here.
     """
     wait_seconds = 1.0
-    for number in range(20):
+    for number in range(100):
         await asyncio.sleep(0.1)
-        begun = time.perf_counter()
-        await home.hand_over(due(f"job-{number}"))
-        await until(lambda n=number: len(recorder.called) > n)
-        wait_seconds = time.perf_counter() - begun
+        wait_seconds = await _seconds_until_it_begins(home, recorder, f"job-{number}")
         if number and wait_seconds < 0.5:
             return
     pytest.fail(f"the last one waited for {wait_seconds} s")
+
+
+async def _seconds_until_it_begins(home: EngineHome, recorder: Recorder, ref: str) -> float:
+    begun = time.perf_counter()
+    await home.hand_over(due(ref))
+    await until(lambda: ref in recorder.called)
+    return time.perf_counter() - begun
 
 
 @dataclass
