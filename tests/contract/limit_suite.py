@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pytest
@@ -15,8 +16,10 @@ from service.ledger.postgres import PostgresDatabase
 from service.limits.fleet import FleetLimits
 from service.limits.local import LocalLimits
 from service.ports.limits import Limits
+from tests.patience import PATIENCE_SECONDS, until
 
 LEASE_SECONDS = 3.0
+"""Of processes that die or sleep until it has ended."""
 
 
 class RealClock:
@@ -45,7 +48,7 @@ class User:
 
     async def out_are(self, count: int) -> None:
         """Until so many are out."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while self.out != count:
                 self._moved.clear()
                 await self._moved.wait()
@@ -60,19 +63,26 @@ class User:
 
 async def until_limit_is(user: User, whole: int) -> None:
     """Until so many may be out of all together."""
-    async with asyncio.timeout(30):
-        while user.limit.whole != whole:
-            await asyncio.sleep(0.02)
+    await until(lambda: user.limit.whole == whole)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Between which moments something was allowed to begin and began, as `time.monotonic` tells them."""
+
+    after: float
+    before: float
 
 
 class Starter:
-    """Begins as soon as it may what it wants to begin; `begun` is when, as `time.monotonic` tells it."""
+    """Begins as soon as it may what it wants to begin, and counts how often it is called for that."""
 
     def __init__(self, limits: Limits, *, name: str = "starts", per_minute: int) -> None:
-        self.begun: list[float] = []
+        self.begun: list[Start] = []
+        self.calls = 0
         self._waiting = 0
         self._moved = asyncio.Event()
-        self._rate = limits.rate(name, per_minute=per_minute, moved=self._fill)
+        self._rate = limits.rate(name, per_minute=per_minute, moved=self._called)
 
     def want(self, count: int) -> None:
         """Want to begin so many more."""
@@ -81,23 +91,33 @@ class Starter:
 
     async def begun_are(self, count: int) -> None:
         """Until so many have begun."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while len(self.begun) < count:
                 self._moved.clear()
                 await self._moved.wait()
 
+    def _called(self) -> None:
+        self.calls += 1
+        self._fill()
+
     def _fill(self) -> None:
-        while self._waiting and self._rate.ready:
+        while self._waiting:
+            after = time.monotonic()
+            if not self._rate.ready:
+                break
             self._rate.begin()
             self._waiting -= 1
-            self.begun.append(time.monotonic())
+            self.begun.append(Start(after, before=time.monotonic()))
         self._moved.set()
         self._rate.note(wanted=self._waiting)
 
 
 @asynccontextmanager
-async def process(url: str, holder: str, *, lease_seconds: float = LEASE_SECONDS) -> AsyncIterator[FleetLimits]:
-    """The limits of a fleet as one of its processes has them, with connections of its own."""
+async def process(url: str, holder: str, *, lease_seconds: float = PATIENCE_SECONDS) -> AsyncIterator[FleetLimits]:
+    """The limits of a fleet as one of its processes has them, with connections of its own.
+
+    Leases outlast whatever stops the whole test for a while: processes that share its event loop sleep together.
+    """
     database = PostgresDatabase(url, connections=2)
     try:
         async with FleetLimits(SqlLimits(database), holder=holder, lease_seconds=lease_seconds) as limits:
