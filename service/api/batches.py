@@ -114,7 +114,10 @@ async def get_report(job_id: JobPath, services: TheServices, tenant: Tenant) -> 
 
 @router.post("/jobs/{job_id}/pause", operation_id="pause_job", responses=documented(401, 404, 409, 422, 503))
 async def pause_job(job_id: JobPath, services: TheServices, documents: TheDocuments, tenant: Tenant) -> JobDocument:
-    """Begin nothing more of a batch until it is resumed; what is in work is finished."""
+    """Take no more pictures of a batch until it is resumed.
+
+    What was taken, at most twice as many as are edited at a time, is finished.
+    """
     return documents.document(await services.batches.pause(tenant, job_id))
 
 

@@ -67,7 +67,7 @@ class ControlBatch:
         return await self._read.get(tenant, job_id)
 
     async def pause(self, tenant: str, job_id: str) -> JobView:
-        """Begin nothing more; what is in work is finished.
+        """Take no more pictures; what was taken, at most twice what is in work at a time, is finished.
 
         Raises:
             RefusedError: ``not_found``, or ``already_finished``.
