@@ -29,6 +29,7 @@ from service.engine.procrastinate import ProcrastinateEngine
 from service.engine.queue import Queue
 from service.engine.queue_schema import migrate_queue
 from service.ledger import accepting
+from service.ledger.accepting import Acceptance
 from service.ledger.ledger import SqlLedger
 from service.ledger.migration import migrate_postgres
 from service.ledger.postgres import PostgresDatabase
@@ -79,8 +80,7 @@ class _Service:
 
     async def fill(self, made: Sequence[Job]) -> None:
         def body(connection: Connection) -> None:
-            for job in made:
-                accepting.record(connection, job, None)
+            accepting.record(connection, [Acceptance(job, None) for job in made])
             self._engine.defer(connection, [Work(kind=WorkKind.JOB, ref=job.id, due_at=job.created_at) for job in made])
 
         await self._database.write(body)
