@@ -37,7 +37,8 @@ class Receiver:
         path = f"/{name}"
         if path not in self.arrived_at:
             waiter = self._waiting.setdefault(path, asyncio.get_running_loop().create_future())
-            await asyncio.wait_for(waiter, timeout_seconds)
+            async with asyncio.timeout(timeout_seconds):  # wait_for of Python 3.11 may swallow a cancellation
+                await waiter
         return self.arrived_at[path]
 
     async def _handle(self, request: Request) -> Answer:

@@ -129,7 +129,8 @@ class KillRun:
         while self._posting:
             if len(self._jobs) - len(self._receiver.callbacks) >= self._outstanding:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._moments.next("delivered"), 1)
+                    async with asyncio.timeout(1):
+                        await self._moments.next("delivered")
                 continue
             tag, request = self._around.job()
             self._jobs[tag] = await self._accepted(connection, request)
