@@ -42,7 +42,7 @@ def test_avif_of_endless_boxes_takes_no_more_work_than_one_of_many() -> None:
         with pytest.raises(HeaderError):
             avif.read(avif_of(box(b"free", b"") * boxes), 10)
 
-    assert lines_run(lambda: read(1_000_000)) == lines_run(lambda: read(1_000))
+    assert lines_run(lambda: read(1_000_000)) < lines_run(lambda: read(1_000)) + 1_000
 
 
 def test_brands_are_of_iso_media_files_alone() -> None:
@@ -86,7 +86,7 @@ def test_gif_of_endless_blocks_takes_no_more_work_than_one_of_many() -> None:
     def read(blocks: int) -> None:
         assert gif.read(gif_of(frame(10, 10, blocks=b"\1\0" * blocks)), 1_000).frames == 1
 
-    assert lines_run(lambda: read(5_000_000)) == lines_run(lambda: read(50_000)) < 200_000
+    assert lines_run(lambda: read(5_000_000)) < lines_run(lambda: read(50_000)) + 1_000 < 200_000
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
