@@ -39,25 +39,14 @@ def failed(attempt: Attempt, fault: ProviderFaultError, now: datetime) -> Attemp
 
 def interrupted(attempt: Attempt, now: datetime) -> Attempt:
     """Its worker stopped while the call was out: the answer is lost, the bill may come."""
-    return replace(
-        attempt,
-        ended_at=now,
-        outcome=Fault.AMBIGUOUS.value,
-        code=INTERRUPTED,
-        message="the call was out when its worker stopped",
-        possibly_billed=True,
-    )
+    fault = ProviderFaultError(Fault.AMBIGUOUS, "the call was out when its worker stopped", code=INTERRUPTED)
+    return failed(attempt, fault, now)
 
 
 def withheld(attempt: Attempt, now: datetime) -> Attempt:
     """Its worker did not make the call, having found out in time that the job is another's."""
-    return replace(
-        attempt,
-        ended_at=now,
-        outcome=Fault.UNREACHABLE.value,
-        code=WITHHELD,
-        message="the call was not made: its worker could not be sure that it still had the job",
-    )
+    message = "the call was not made: its worker could not be sure that it still had the job"
+    return failed(attempt, ProviderFaultError(Fault.UNREACHABLE, message, code=WITHHELD), now)
 
 
 def lost(attempt: Attempt, now: datetime, *, code: str, message: str) -> Attempt:
