@@ -12,7 +12,7 @@ _LOOK_SECONDS = 0.02
 
 
 async def until(condition: Callable[[], bool], *, timeout_seconds: float = PATIENCE_SECONDS) -> None:
-    """Wait for something that other processes or threads do."""
+    """Wait for something that others do and that stays so: it may be long past when it is looked at."""
     async with asyncio.timeout(timeout_seconds):
         while not condition():
             await asyncio.sleep(_LOOK_SECONDS)

@@ -25,7 +25,7 @@ from service.ledger.postgres import PostgresDatabase
 from service.ledger.postgres_connections import connection_parameters
 from service.ports.engine import Engine, Handler, WorkQueue
 from tests.contract.ledger_suite import SystemClock, sqlite_home
-from tests.patience import PATIENCE_SECONDS
+from tests.patience import PATIENCE_SECONDS, until
 
 RHYTHM = Rhythm()  # the engine's own: with a quicker one, what a busy machine takes a while to answer seems lost
 BACKOFF = Backoff(first_seconds=0.05, longest_seconds=0.2)
@@ -119,13 +119,6 @@ class EngineSuite:
 def due(ref: str, *, kind: WorkKind = WorkKind.JOB, in_seconds: float = 0, priority: int = 0) -> Work:
     at = datetime.now(UTC) + timedelta(seconds=in_seconds)
     return Work(kind=kind, ref=ref, due_at=at, priority=priority)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for what, once it is so, stays so: it may be long past when it is looked at."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not condition():
-            await asyncio.sleep(0.002)
 
 
 async def empty(engine: Engine) -> None:

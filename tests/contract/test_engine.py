@@ -17,8 +17,8 @@ from tests.contract.engine_suite import (
     due,
     empty,
     heard_of_at_once,
-    until,
 )
+from tests.patience import until
 
 
 def soon(seconds: float = 0.05) -> Again:

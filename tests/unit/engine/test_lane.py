@@ -12,7 +12,8 @@ import pytest
 import structlog
 
 from service.domain.work import WorkKind
-from tests.contract.engine_suite import EngineHome, Recorder, due, embedded_home, empty, until
+from tests.contract.engine_suite import EngineHome, Recorder, due, embedded_home, empty
+from tests.patience import until
 
 
 @pytest.fixture

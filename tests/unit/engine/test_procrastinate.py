@@ -27,9 +27,9 @@ from tests.contract.engine_suite import (
     empty,
     heard_of_at_once,
     procrastinate_home,
-    until,
 )
 from tests.contract.ledger_suite import SystemClock
+from tests.patience import until
 from tests.servers.postgres import PostgresServer
 
 _RHYTHM = Rhythm(beat_seconds=0.1, silent_seconds=1)
